@@ -1,0 +1,493 @@
+//! Where a request goes: the one place where what, where, who and when meet.
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{HOST, HeaderMap, HeaderValue};
+use http::uri::{Authority, PathAndQuery, Scheme, Uri};
+use http::{Method, Request};
+
+use crate::action::Action;
+use crate::credentials::Credentials;
+use crate::query::Query;
+use crate::sign::{SignError, Signer};
+use crate::timestamp::Timestamp;
+
+/// A region's name, such as `cn-beijing`: part of every signature, and of some host names.
+///
+/// It is one host label of lower-case letters, digits and inner hyphens, 63 at most, so that no region can make a signed
+/// request go to another host.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Region(Arc<str>);
+
+impl Region {
+    /// Checks a name. A well-formed name that nobody has heard of is allowed: regions are added without notice.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidRegion`] for a name that is no host label.
+    pub fn new(name: impl Into<String>) -> Result<Self, InvalidRegion> {
+        let name = name.into();
+        let label = (1..=63).contains(&name.len())
+            && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+            && !name.starts_with('-')
+            && !name.ends_with('-');
+        if label { Ok(Self(name.into())) } else { Err(InvalidRegion { name }) }
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Region {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl fmt::Debug for Region {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Region({})", self.0)
+    }
+}
+
+impl std::str::FromStr for Region {
+    type Err = InvalidRegion;
+
+    fn from_str(name: &str) -> Result<Self, InvalidRegion> {
+        Self::new(name)
+    }
+}
+
+/// A name that cannot be a region's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidRegion {
+    name: String,
+}
+
+impl fmt::Display for InvalidRegion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "expected a region of 1 to 63 lower-case letters, digits and inner hyphens, like `cn-beijing`, not {:?}",
+            self.name
+        )
+    }
+}
+
+impl Error for InvalidRegion {}
+
+/// The service's address for one region.
+///
+/// ```
+/// use volc_proto::{Endpoint, Region};
+/// let region = Region::new("cn-beijing")?;
+/// assert_eq!(Endpoint::new(region.clone()).origin("ecs"), "https://open.volcengineapi.com");
+/// assert_eq!(Endpoint::regional(region.clone()).origin("ecs"), "https://ecs.cn-beijing.volcengineapi.com");
+/// assert_eq!(Endpoint::custom("http://127.0.0.1:8080", region)?.origin("ecs"), "http://127.0.0.1:8080");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    region: Region,
+    host: Host,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Host {
+    /// One host for every region, but for those that were set up apart.
+    Default(Site),
+    /// A host of its own for each region.
+    Regional(Site),
+    Custom {
+        scheme: Scheme,
+        authority: Authority,
+        host: HeaderValue,
+    },
+}
+
+/// One of the two clouds that speak this protocol, and its names in DNS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Site {
+    shared: &'static str,
+    /// Regions whose services answer on hosts of their own only.
+    apart: &'static [&'static str],
+    suffix: &'static str,
+    dual_stack_suffix: &'static str,
+    /// What follows the suffix in mainland China.
+    mainland: &'static str,
+    dual_stack: bool,
+}
+
+/// volcengine-go-sdk 1.2.49, `volcengine/volcengineutil/url.go`.
+const VOLCENGINE: Site = Site {
+    shared: "open.volcengineapi.com",
+    apart: &["cn-beijing-autodriving", "cn-shanghai-autodriving", "cn-beijing-selfdrive", "ap-southeast-2", "ap-southeast-3"],
+    suffix: ".volcengineapi.com",
+    dual_stack_suffix: ".volcengine-api.com",
+    mainland: "",
+    dual_stack: false,
+};
+
+/// byteplus-go-sdk-v2, `byteplus/byteplusutil/url.go`.
+const BYTEPLUS: Site = Site {
+    shared: "open.ap-southeast-1.byteplusapi.com",
+    apart: &["ap-southeast-2", "ap-southeast-3"],
+    suffix: ".byteplusapi.com",
+    dual_stack_suffix: ".byteplus-api.com",
+    mainland: ".cn",
+    dual_stack: false,
+};
+
+impl Endpoint {
+    /// The official SDKs' default: `open.volcengineapi.com`, or the region's own host where only that exists.
+    pub fn new(region: Region) -> Self {
+        Self { region, host: Host::Default(VOLCENGINE) }
+    }
+
+    /// The region's own host, `ecs.<region>.volcengineapi.com`: the official SDKs' standard resolver.
+    pub fn regional(region: Region) -> Self {
+        Self { region, host: Host::Regional(VOLCENGINE) }
+    }
+
+    /// BytePlus, the same services outside mainland China: `open.ap-southeast-1.byteplusapi.com`, or the region's own host
+    /// where only that exists.
+    pub fn byteplus(region: Region) -> Self {
+        Self { region, host: Host::Default(BYTEPLUS) }
+    }
+
+    /// BytePlus, the region's own host.
+    pub fn byteplus_regional(region: Region) -> Self {
+        Self { region, host: Host::Regional(BYTEPLUS) }
+    }
+
+    /// Any other address: `https://host[:port]`, or `http://` to this machine (`localhost`, `127.0.0.0/8`, `[::1]`).
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidEndpoint`] for plain HTTP to another machine, and for a URI with a path, a query or credentials.
+    pub fn custom(uri: &str, region: Region) -> Result<Self, InvalidEndpoint> {
+        let endpoint = Self::custom_with_plain_http_anywhere(uri, region)?;
+        match &endpoint.host {
+            Host::Custom { scheme, authority, .. } if *scheme == Scheme::HTTP && !is_loopback(authority.host()) => {
+                Err(InvalidEndpoint { uri: uri.to_owned(), expected: "`https://`, since plain HTTP is for this machine only" })
+            }
+            _ => Ok(endpoint),
+        }
+    }
+
+    /// As [`custom`](Self::custom), and `http://` to any host: whoever is on the way reads the image IDs and the session
+    /// token, and can forge the answer. For a gateway that adds TLS on a network you trust.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidEndpoint`] for a URI with a path, a query or credentials, or another scheme.
+    pub fn custom_with_plain_http_anywhere(uri: &str, region: Region) -> Result<Self, InvalidEndpoint> {
+        let invalid = |expected| InvalidEndpoint { uri: redact_userinfo(uri), expected };
+        if uri.contains('@') {
+            return Err(invalid("no credentials in the URI"));
+        }
+        if uri.contains(['?', '#']) {
+            return Err(invalid("no query or fragment"));
+        }
+        let parsed: Uri = uri.parse().map_err(|_| invalid("`https://host` or `https://host:port`"))?;
+        let (Some(scheme), Some(authority)) = (parsed.scheme(), parsed.authority()) else {
+            return Err(invalid("`https://host` or `https://host:port`"));
+        };
+        if *scheme != Scheme::HTTPS && *scheme != Scheme::HTTP {
+            return Err(invalid("the scheme `https`"));
+        }
+        if parsed.path() != "/" {
+            return Err(invalid("no path: actions live at `/`"));
+        }
+        let port = authority.as_str().strip_prefix(authority.host()).unwrap_or_default();
+        let port_is_fine = port.is_empty() || port.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok());
+        if authority.host().is_empty() || !port_is_fine {
+            return Err(invalid("`https://host` or `https://host:port`"));
+        }
+        let host = HeaderValue::from_bytes(without_default_port(authority.as_str().as_bytes()))
+            .map_err(|_| invalid("a host name of ASCII characters"))?;
+        Ok(Self { region, host: Host::Custom { scheme: scheme.clone(), authority: authority.clone(), host } })
+    }
+
+    /// Host names that resolve to IPv6 as well. As in the official SDKs, a default endpoint has them only in the regions
+    /// with hosts of their own; a custom one stays as it is.
+    #[must_use]
+    pub fn dual_stack(mut self) -> Self {
+        if let Host::Default(site) | Host::Regional(site) = &mut self.host {
+            site.dual_stack = true;
+        }
+        self
+    }
+
+    /// The region that requests are signed for.
+    pub fn region(&self) -> &Region {
+        &self.region
+    }
+
+    /// Scheme and host for a service, as `https://open.volcengineapi.com`.
+    pub fn origin(&self, service: &str) -> String {
+        match &self.host {
+            Host::Custom { scheme, authority, .. } => format!("{scheme}://{authority}"),
+            Host::Default(site) | Host::Regional(site) => format!("https://{}", self.name(site, service)),
+        }
+    }
+
+    /// A request for `action`, signed and ready to send: a GET without a body. Sign again for every attempt: a request
+    /// is valid for 15 minutes.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`] when the action's service is no service name, or its query is too long for a URI.
+    pub fn request<A: Action>(&self, action: &A, who: &Credentials, at: Timestamp) -> Result<Request<Vec<u8>>, RequestError> {
+        let mut query = Query::new();
+        query.push("Action", A::NAME);
+        action.query(&mut query);
+        query.push("Version", A::VERSION);
+        let (scheme, authority, host) = self.resolve(A::SERVICE)?;
+
+        let target = Bytes::from(query.into_target());
+        let length = target.len();
+        let mut parts = http::uri::Parts::default();
+        parts.scheme = Some(scheme);
+        parts.authority = Some(authority);
+        parts.path_and_query =
+            Some(PathAndQuery::from_maybe_shared(target).map_err(|_| RequestError::TooLong { bytes: length })?);
+        let uri = Uri::from_parts(parts).map_err(|_| RequestError::TooLong { bytes: length })?;
+
+        let mut request = Request::new(Vec::new());
+        *request.method_mut() = Method::GET;
+        *request.uri_mut() = uri;
+        // Host and the signature's four.
+        *request.headers_mut() = HeaderMap::with_capacity(5);
+        request.headers_mut().insert(HOST, host);
+        Signer::new(who, &self.region, A::SERVICE).sign_own(&mut request, at)?;
+        Ok(request)
+    }
+
+    fn resolve(&self, service: &str) -> Result<(Scheme, Authority, HeaderValue), RequestError> {
+        match &self.host {
+            Host::Custom { scheme, authority, host } => Ok((scheme.clone(), authority.clone(), host.clone())),
+            Host::Default(site) | Host::Regional(site) => {
+                let (authority, host) = match self.name(site, service) {
+                    Cow::Borrowed(name) => (Authority::from_static(name), HeaderValue::from_static(name)),
+                    Cow::Owned(name) => {
+                        let name = Bytes::from(name);
+                        let invalid = || RequestError::InvalidService { service: service.to_owned() };
+                        (
+                            Authority::from_maybe_shared(name.clone()).map_err(|_| invalid())?,
+                            HeaderValue::from_maybe_shared(name).map_err(|_| invalid())?,
+                        )
+                    }
+                };
+                Ok((Scheme::HTTPS, authority, host))
+            }
+        }
+    }
+
+    fn name(&self, site: &Site, service: &str) -> Cow<'static, str> {
+        let region = self.region.as_str();
+        if matches!(self.host, Host::Default(_)) && !site.apart.contains(&region) {
+            return Cow::Borrowed(site.shared);
+        }
+        let suffix = if site.dual_stack { site.dual_stack_suffix } else { site.suffix };
+        let mainland = if region.starts_with("cn-") && region != "cn-hongkong" { site.mainland } else { "" };
+        // Host labels have no underscore (volcengine-go-sdk, `standardizeDomainServiceCode`).
+        let service = service.to_ascii_lowercase().replace('_', "-");
+        Cow::Owned(format!("{service}.{region}{suffix}{mainland}"))
+    }
+}
+
+/// The host as it is signed and sent: the ports of both schemes are left away whatever the scheme, as the official Python
+/// and Go SDKs do.
+pub(crate) fn without_default_port(host: &[u8]) -> &[u8] {
+    host.strip_suffix(b":443").or_else(|| host.strip_suffix(b":80")).unwrap_or(host)
+}
+
+fn is_loopback(host: &str) -> bool {
+    let address = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
+    host.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// A URI in an error message must not repeat a password.
+fn redact_userinfo(uri: &str) -> String {
+    match (uri.find("://"), uri.rfind('@')) {
+        (Some(scheme), Some(at)) if scheme + 3 <= at => format!("{}…{}", &uri[..scheme + 3], &uri[at..]),
+        (None, Some(at)) => format!("…{}", &uri[at..]),
+        _ => uri.to_owned(),
+    }
+}
+
+/// A URI that cannot be an endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidEndpoint {
+    uri: String,
+    expected: &'static str,
+}
+
+impl fmt::Display for InvalidEndpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "expected {} in the endpoint {:?}", self.expected, self.uri)
+    }
+}
+
+impl Error for InvalidEndpoint {}
+
+/// Why no request could be built. Nothing was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// The action's service cannot be part of a host name.
+    InvalidService {
+        /// The action's [`SERVICE`](Action::SERVICE).
+        service: String,
+    },
+    /// The request target does not fit into a URI, which takes 65,534 bytes.
+    TooLong {
+        /// The length of the request target.
+        bytes: usize,
+    },
+    /// The request could not be signed.
+    Sign(SignError),
+}
+
+impl fmt::Display for RequestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InvalidService { service } => write!(f, "expected a service name like `ecs`, not {service:?}"),
+            Self::TooLong { bytes } => write!(f, "expected a request target of at most 65,534 bytes, not {bytes}"),
+            Self::Sign(_) => f.write_str("the request could not be signed"),
+        }
+    }
+}
+
+impl Error for RequestError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Sign(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<SignError> for RequestError {
+    fn from(error: SignError) -> Self {
+        Self::Sign(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn region() -> Region {
+        Region::new("cn-beijing").unwrap()
+    }
+
+    #[test]
+    fn a_region_that_could_change_the_host_is_refused() {
+        for name in [
+            "",
+            "cn.beijing",
+            "cn/beijing",
+            "evil.example/",
+            "a@b",
+            "a:1",
+            "-a",
+            "a-",
+            "CN-BEIJING",
+            "cn_beijing",
+            "a b",
+            "é",
+            "a\n",
+        ] {
+            assert!(Region::new(name).is_err(), "{name:?}");
+        }
+        assert!(Region::new("a".repeat(63)).is_ok());
+        assert!(Region::new("a".repeat(64)).is_err());
+    }
+
+    #[test]
+    fn plain_http_reaches_this_machine_only() {
+        for uri in ["http://127.0.0.1:8080", "http://127.9.9.9", "http://localhost:1", "http://[::1]:8080", "https://example.com"]
+        {
+            assert!(Endpoint::custom(uri, region()).is_ok(), "{uri}");
+        }
+        for uri in [
+            "http://example.com",
+            "http://localhost.example.com",
+            "http://127.0.0.1.example.com",
+            "http://10.0.0.1",
+            "http://[::2]",
+        ] {
+            assert!(Endpoint::custom(uri, region()).is_err(), "{uri}");
+            assert!(Endpoint::custom_with_plain_http_anywhere(uri, region()).is_ok(), "{uri}");
+        }
+    }
+
+    #[test]
+    fn a_uri_that_says_more_than_where_is_refused() {
+        for uri in [
+            "",
+            "example.com",
+            "/",
+            "https://",
+            "https:///",
+            "https://h/path",
+            "https://h//",
+            "https://h?a=b",
+            "https://h/?a",
+            "https://h#f",
+            "https://user@h",
+            "https://user:pass@h",
+            "ftp://h",
+            "https://h:",
+            "https://h:99999",
+            "https://h:port",
+            "https://a b",
+            "https://h\n",
+        ] {
+            assert!(Endpoint::custom_with_plain_http_anywhere(uri, region()).is_err(), "{uri:?}");
+        }
+    }
+
+    #[test]
+    fn an_error_does_not_repeat_a_password() {
+        for uri in ["https://user:hunter2@example.com", "user:hunter2@example.com", "https://a:hunter2@b:hunter2@c"] {
+            let error = Endpoint::custom(uri, region()).unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_default_port_is_neither_signed_nor_sent() {
+        let who = Credentials::new("AKLT", "s").unwrap();
+        for (uri, host) in [
+            ("https://example.com:443", "example.com"),
+            ("http://127.0.0.1:80", "127.0.0.1"),
+            ("https://example.com:8443", "example.com:8443"),
+            ("https://[::1]:443", "[::1]"),
+        ] {
+            let endpoint = Endpoint::custom(uri, region()).unwrap();
+            let request = endpoint.request(&Nothing, &who, Timestamp::MAX).unwrap();
+            assert_eq!(request.headers()[HOST], host);
+        }
+    }
+
+    struct Nothing;
+
+    impl Action for Nothing {
+        const NAME: &'static str = "Nothing";
+        const VERSION: &'static str = "2020-04-01";
+        const SERVICE: &'static str = "ecs";
+        type Output = Option<()>;
+
+        fn query(&self, _: &mut Query) {}
+    }
+}

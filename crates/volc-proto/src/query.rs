@@ -1,0 +1,269 @@
+//! Parameters as canonical text, which is also the wire text.
+//!
+//! Knows names, values and percent signs; never meets an action or a secret. There is one encoder: what is signed is,
+//! byte for byte, what is sent, so that the two cannot disagree.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::fmt;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, percent_encode};
+
+/// Everything but RFC 3986's unreserved characters is escaped
+/// ([signature document](https://www.volcengine.com/docs/6369/67270)).
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Stands before the text, so that a finished query is a request target without another copy.
+const TARGET: &str = "/?";
+
+/// Query parameters, canonical at every moment: names and values escaped after RFC 3986 (a blank is `%20`), sorted by
+/// raw name in byte order, equal names in the order they were pushed.
+///
+/// ```
+/// let mut query = volc_proto::Query::new();
+/// query.push("Version", "2020-04-01");
+/// query.push("Action", "DeleteImages");
+/// query.push("Note", "a b");
+/// assert_eq!(query.as_str(), "Action=DeleteImages&Note=a%20b&Version=2020-04-01");
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Query {
+    /// `/?` and the canonical text.
+    target: String,
+    /// Where the last parameter starts: parameters that come in order are appended without a search.
+    last: usize,
+}
+
+impl Query {
+    /// An empty query.
+    pub fn new() -> Self {
+        Self { target: TARGET.to_owned(), last: TARGET.len() }
+    }
+
+    /// Makes room for `bytes` more bytes of text, so that pushing them allocates nothing.
+    pub fn reserve(&mut self, bytes: usize) {
+        self.target.reserve_exact(bytes);
+    }
+
+    /// Adds one parameter, raw: it is escaped here and nowhere else. Any bytes are allowed.
+    pub fn push(&mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
+        let (name, value) = (name.as_ref(), value.as_ref());
+        if self.order_of(&self.target[self.last..], name) != Ordering::Greater {
+            if self.target.len() > TARGET.len() {
+                self.target.push('&');
+            }
+            self.last = self.target.len();
+            write_pair(&mut self.target, name, value);
+        } else {
+            self.insert(name, value);
+        }
+    }
+
+    /// Adds `name.1`, `name.2`, … in the order of `values`, the way the service spells lists. An empty list adds nothing.
+    ///
+    /// ```
+    /// let mut query = volc_proto::Query::new();
+    /// query.push_list("ImageIds", &["image-a", "image-b"]);
+    /// assert_eq!(query.as_str(), "ImageIds.1=image-a&ImageIds.2=image-b");
+    /// ```
+    pub fn push_list(&mut self, name: &str, values: &[impl AsRef<str>]) {
+        let mut numbered = String::with_capacity(name.len() + 1 + usize::MAX.ilog10() as usize + 1);
+        let mut digits = itoa::Buffer::new();
+        let longest = name.len() + 1 + digits.format(values.len()).len();
+        self.reserve(values.iter().map(|value| longest + 2 + value.as_ref().len()).sum());
+        for number in lexicographic(values.len()) {
+            numbered.clear();
+            numbered.push_str(name);
+            numbered.push('.');
+            numbered.push_str(digits.format(number));
+            self.push(&numbered, values[number - 1].as_ref());
+        }
+    }
+
+    /// Reads the query part of a URI: what [`Query`] writes, and whatever else clients send. `+` and `%20` are blanks, a
+    /// parameter without `=` has an empty value, and a `%` that starts no escape stands for itself.
+    pub fn parse(text: &str) -> Self {
+        decode(text).collect()
+    }
+
+    /// The canonical text, without a leading `?`.
+    pub fn as_str(&self) -> &str {
+        &self.target[TARGET.len()..]
+    }
+
+    /// Whether there is no parameter.
+    pub fn is_empty(&self) -> bool {
+        self.target.len() == TARGET.len()
+    }
+
+    /// Name and value of every parameter, raw, in canonical order.
+    pub fn iter(&self) -> impl Iterator<Item = (Cow<'_, [u8]>, Cow<'_, [u8]>)> {
+        decode(self.as_str())
+    }
+
+    /// The value of the first parameter of this name, raw.
+    ///
+    /// ```
+    /// let query = volc_proto::Query::parse("Action=DeleteImages&Note=a+b");
+    /// assert_eq!(query.first("Note").as_deref(), Some(&b"a b"[..]));
+    /// ```
+    pub fn first(&self, name: impl AsRef<[u8]>) -> Option<Cow<'_, [u8]>> {
+        self.iter().find(|(n, _)| **n == *name.as_ref()).map(|(_, value)| value)
+    }
+
+    /// `/?` and the text: the request target of an action.
+    pub(crate) fn into_target(self) -> String {
+        self.target
+    }
+
+    /// The slow path: a parameter that does not come in order goes behind the last one whose name is not greater.
+    fn insert(&mut self, name: &[u8], value: &[u8]) {
+        let mut at = TARGET.len();
+        for pair in self.as_str().split('&') {
+            if self.order_of(pair, name) == Ordering::Greater {
+                break;
+            }
+            at += pair.len() + 1;
+        }
+        let mut text = String::new();
+        write_pair(&mut text, name, value);
+        text.push('&');
+        self.target.insert_str(at, &text);
+        self.last += text.len();
+    }
+
+    /// How an encoded parameter's raw name compares with a raw name.
+    fn order_of(&self, pair: &str, name: &[u8]) -> Ordering {
+        let encoded = pair.split_once('=').map_or(pair, |(name, _)| name).as_bytes();
+        if encoded.contains(&b'%') { percent_decode(encoded).cmp(name.iter().copied()) } else { encoded.cmp(name) }
+    }
+}
+
+impl Default for Query {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Sorts once, whatever the order and the number of the pairs.
+impl<N: AsRef<[u8]>, V: AsRef<[u8]>> FromIterator<(N, V)> for Query {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
+        let mut pairs: Vec<_> = pairs.into_iter().collect();
+        pairs.sort_by(|(a, _), (b, _)| a.as_ref().cmp(b.as_ref()));
+        let mut query = Self::new();
+        for (name, value) in pairs {
+            query.push(name, value);
+        }
+        query
+    }
+}
+
+impl fmt::Display for Query {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for Query {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Query").field(&self.as_str()).finish()
+    }
+}
+
+fn write_pair(text: &mut String, name: &[u8], value: &[u8]) {
+    write_escaped(text, name);
+    text.push('=');
+    write_escaped(text, value);
+}
+
+/// Escapes `bytes` onto `text`. Names and IDs need no escape nearly always: they are recognised at once and copied.
+pub(crate) fn write_escaped(text: &mut String, bytes: &[u8]) {
+    // `&` and not `&&`: without a way out the loop is compiled to vector instructions.
+    let unreserved =
+        bytes.iter().fold(true, |all, &b| all & (b.is_ascii_alphanumeric() | matches!(b, b'-' | b'.' | b'_' | b'~')));
+    match std::str::from_utf8(bytes) {
+        Ok(plain) if unreserved => text.push_str(plain),
+        _ => text.extend(percent_encode(bytes, ESCAPED)),
+    }
+}
+
+/// The parameters of a query as clients write them, in wire order, raw.
+pub(crate) fn decode(text: &str) -> impl Iterator<Item = (Cow<'_, [u8]>, Cow<'_, [u8]>)> {
+    text.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (unescape(name), unescape(value))
+    })
+}
+
+fn unescape(text: &str) -> Cow<'_, [u8]> {
+    match text.contains('+') {
+        true => Cow::Owned(percent_decode(text.replace('+', " ").as_bytes()).collect()),
+        false => percent_decode(text.as_bytes()).into(),
+    }
+}
+
+/// 1 to `count` in the order of their decimal spellings: 1, 10, 100, 11, 12, …, 2, 20, …
+fn lexicographic(count: usize) -> impl Iterator<Item = usize> {
+    std::iter::successors((count > 0).then_some(1), move |&number: &usize| {
+        if number.checked_mul(10).is_some_and(|deeper| deeper <= count) {
+            return Some(number * 10);
+        }
+        let mut next = number;
+        while next % 10 == 9 || next == count {
+            next /= 10;
+        }
+        (next > 0).then_some(next + 1)
+    })
+    .take(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_come_in_the_order_of_their_spellings() {
+        for count in [0, 1, 2, 9, 10, 11, 19, 20, 99, 100, 101, 999, 1000, 1234] {
+            let mut spelled: Vec<String> = (1..=count).map(|n| n.to_string()).collect();
+            spelled.sort();
+            let walked: Vec<String> = lexicographic(count).map(|n| n.to_string()).collect();
+            assert_eq!(walked, spelled, "{count}");
+        }
+    }
+
+    #[test]
+    fn a_list_is_sorted_by_name_and_not_by_number() {
+        let values: Vec<String> = (1..=11).map(|n| n.to_string()).collect();
+        let mut query = Query::new();
+        query.push_list("ImageIds", &values);
+        assert!(query.as_str().starts_with("ImageIds.1=1&ImageIds.10=10&ImageIds.11=11&ImageIds.2=2&"), "{query}");
+    }
+
+    #[test]
+    fn equal_names_keep_their_order_wherever_they_are_pushed() {
+        let mut query = Query::new();
+        for (name, value) in [("b", "1"), ("a", "2"), ("b", "3"), ("a", "4"), ("c", "5"), ("b", "6")] {
+            query.push(name, value);
+        }
+        assert_eq!(query.as_str(), "a=2&a=4&b=1&b=3&b=6&c=5");
+    }
+
+    #[test]
+    fn names_are_compared_raw() {
+        // Encoded, `a%2F` < `a-`; raw, `a-` < `a/`.
+        let query: Query = [("a/", "1"), ("a-", "2")].into_iter().collect();
+        assert_eq!(query.as_str(), "a-=2&a%2F=1");
+    }
+
+    #[test]
+    fn what_other_clients_write_is_read() {
+        let pairs: Vec<_> = decode("a=b+c%20d&&e&f=&g=%2B%zz%e4")
+            .map(|(n, v)| (String::from_utf8_lossy(&n).into_owned(), v.into_owned()))
+            .collect();
+        let expected: [(&str, &[u8]); 4] = [("a", b"b c d"), ("e", b""), ("f", b""), ("g", b"+%zz\xe4")];
+        assert_eq!(pairs.len(), expected.len());
+        for ((name, value), (n, v)) in pairs.iter().zip(expected) {
+            assert_eq!((name.as_str(), value.as_slice()), (n, v));
+        }
+    }
+}

@@ -1,0 +1,511 @@
+//! What came back: the envelope that all Volcengine services share, and its errors.
+//!
+//! Knows status, headers and bytes; never meets an image or a retry. Reads what the
+//! [request structure](https://docs.byteplus.com/en/docs/ecs/Request-structure) documents and what was observed, and takes
+//! nothing else for a success.
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
+
+use http::{HeaderMap, Response, StatusCode};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use crate::action::Action;
+use crate::json::{Integer, Object, Text};
+
+/// A reply that says what the action did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Reply<T> {
+    /// The reply's `Result`. For an action on many resources a success of the call is none of each resource: read it.
+    pub output: T,
+    /// What the vendor's support asks for: from the envelope, else from the header `X-Tt-Logid`.
+    pub request_id: Option<String>,
+    /// The action that the service says it answers. Another one than was asked means that answers got mixed up on the way.
+    pub action: Option<String>,
+}
+
+/// Reads the reply to an action.
+///
+/// # Errors
+///
+/// [`ReplyError`] for everything that is not the envelope of a success: an error inside the envelope (at any HTTP status),
+/// an error status, a body that cannot be read. What happened to the resources is then open, unless the error is of a kind
+/// that says otherwise.
+pub fn parse<A: Action>(response: &Response<impl AsRef<[u8]>>) -> Result<Reply<A::Output>, ReplyError> {
+    parse_as(response)
+}
+
+/// Reads a reply whose `Result` is a `T`, which may borrow from the response.
+///
+/// `T` is read from a JSON object; where the reply has no `Result`, or null, from an empty one.
+///
+/// # Errors
+///
+/// As [`parse`].
+pub fn parse_as<'de, T: Deserialize<'de>>(response: &'de Response<impl AsRef<[u8]>>) -> Result<Reply<T>, ReplyError> {
+    let (status, headers, body) = (response.status(), response.headers(), response.body().as_ref());
+    let source = match Envelope::<Object<T>>::read(body) {
+        Ok(mut envelope) => match envelope.error(status, headers) {
+            Some(error) => return Err(ReplyError::Api(error)),
+            None if status.is_success() => match envelope.reply(headers) {
+                Ok(Some(reply)) => return Ok(reply),
+                Ok(None) => None,
+                Err(error) => Some(error),
+            },
+            None => None,
+        },
+        // `Result` may be of another shape where an error stands beside it, and the error wins.
+        Err(unreadable) => match Envelope::<IgnoredAny>::read(body).ok().and_then(|mut envelope| envelope.error(status, headers))
+        {
+            Some(error) => return Err(ReplyError::Api(error)),
+            None => Some(unreadable),
+        },
+    };
+    Err(ReplyError::Unreadable(Unreadable { status, request_id: log_id(headers), excerpt: excerpt(body), source }))
+}
+
+#[derive(Deserialize)]
+#[serde(bound = "R: Deserialize<'de>")]
+struct Envelope<'a, R> {
+    #[serde(rename = "ResponseMetadata", borrow)]
+    metadata: Option<Object<Metadata<'a>>>,
+    #[serde(rename = "Result", default = "Option::default")]
+    result: Option<R>,
+    /// The gateway's short form, without an envelope. volcengine-go-sdk (`VolcengineSimpleError`) reads the names in any
+    /// letter case; these are the ones that its source and its tests spell.
+    #[serde(rename = "ErrorCode", alias = "errorcode", alias = "errorCode", borrow)]
+    simple_code: Option<Text<'a>>,
+    #[serde(rename = "Message", alias = "message", borrow)]
+    simple_message: Option<Text<'a>>,
+}
+
+impl<'de, R: Deserialize<'de>> Envelope<'de, R> {
+    fn read(body: &'de [u8]) -> Result<Self, UnreadableBody> {
+        // serde_json checks only the strings it returns: one look at the whole is stricter, and lets it borrow unchecked.
+        let text = std::str::from_utf8(body).map_err(UnreadableBody::Encoding)?;
+        let Object(envelope) = serde_json::from_str(text).map_err(UnreadableBody::Json)?;
+        Ok(envelope)
+    }
+
+    fn error(&mut self, status: StatusCode, headers: &HeaderMap) -> Option<ApiError> {
+        let error = match &mut self.metadata {
+            Some(Object(metadata)) => metadata.error.take().map(|Object(error)| error),
+            None => self.simple_code.take().map(|code| ErrorBody {
+                code: Some(code),
+                message: self.simple_message.take(),
+                code_number: None,
+            }),
+        };
+        let error = error.filter(ErrorBody::says_something)?;
+        Some(ApiError {
+            code: owned(error.code),
+            code_number: error.code_number.and_then(|Integer(number)| number),
+            message: without_key_ids(&owned(error.message)).into_owned(),
+            status,
+            request_id: self.request_id(headers),
+            action: self.action(),
+            in_envelope: self.metadata.is_some(),
+        })
+    }
+
+    fn request_id(&self, headers: &HeaderMap) -> Option<String> {
+        let metadata = self.metadata.as_ref().map(|Object(metadata)| metadata);
+        let ids = metadata.into_iter().flat_map(|metadata| [&metadata.request_id, &metadata.request_id_upper]);
+        let id = ids.flatten().find(|Text(id)| !id.is_empty()).map(|Text(id)| id.clone().into_owned());
+        id.or_else(|| log_id(headers))
+    }
+
+    fn action(&self) -> Option<String> {
+        self.metadata.as_ref()?.0.action.as_ref().map(|Text(action)| action.clone().into_owned())
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Envelope<'de, Object<T>> {
+    /// `None` without an envelope around the result.
+    fn reply(self, headers: &HeaderMap) -> Result<Option<Reply<T>>, UnreadableBody> {
+        if self.metadata.is_none() {
+            return Ok(None);
+        }
+        let (request_id, action) = (self.request_id(headers), self.action());
+        let output = match self.result {
+            Some(Object(output)) => output,
+            None => Object::empty().map_err(UnreadableBody::Json)?,
+        };
+        Ok(Some(Reply { output, request_id, action }))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Metadata<'a> {
+    #[serde(borrow)]
+    request_id: Option<Text<'a>>,
+    /// As some services spell it.
+    #[serde(rename = "RequestID", borrow)]
+    request_id_upper: Option<Text<'a>>,
+    #[serde(borrow)]
+    action: Option<Text<'a>>,
+    #[serde(borrow)]
+    error: Option<Object<ErrorBody<'a>>>,
+}
+
+/// `Error`, of a call or of one resource. Services write null, `{}` or empty strings for none.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct ErrorBody<'a> {
+    #[serde(borrow)]
+    pub(crate) code: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(crate) message: Option<Text<'a>>,
+    #[serde(rename = "CodeN")]
+    code_number: Option<Integer>,
+}
+
+impl ErrorBody<'_> {
+    pub(crate) fn says_something(&self) -> bool {
+        let text = |text: &Option<Text<'_>>| text.as_ref().is_some_and(|Text(text)| !text.is_empty());
+        text(&self.code) || text(&self.message) || matches!(self.code_number, Some(Integer(Some(1..))))
+    }
+}
+
+pub(crate) fn owned(text: Option<Text<'_>>) -> String {
+    text.map_or_else(String::new, |Text(text)| text.into_owned())
+}
+
+fn log_id(headers: &HeaderMap) -> Option<String> {
+    let id = headers.get("x-tt-logid")?.to_str().ok()?;
+    (!id.is_empty()).then(|| id.to_owned())
+}
+
+/// The service answered that the call failed: `ResponseMetadata.Error`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiError {
+    code: String,
+    code_number: Option<i64>,
+    message: String,
+    status: StatusCode,
+    request_id: Option<String>,
+    action: Option<String>,
+    in_envelope: bool,
+}
+
+impl ApiError {
+    /// `Code`, as the service wrote it: `InvalidAccessKey`.
+    pub fn code(&self) -> &str {
+        &self.code
+    }
+
+    /// `CodeN`, a number that some services add: 100009.
+    pub fn code_number(&self) -> Option<i64> {
+        self.code_number
+    }
+
+    /// `Message`, with the middle of access key IDs left out.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The HTTP status it came with. 200 is possible.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// What the vendor's support asks for.
+    pub fn request_id(&self) -> Option<&str> {
+        self.request_id.as_deref()
+    }
+
+    /// The action that the service says it answers.
+    pub fn action(&self) -> Option<&str> {
+        self.action.as_deref()
+    }
+
+    /// Whether it came inside the service's envelope, and not in the short form that anything on the way might write.
+    pub(crate) fn in_envelope(&self) -> bool {
+        self.in_envelope
+    }
+
+    /// What can be done about it.
+    ///
+    /// After the tables of the [ECS public codes](https://www.volcengine.com/docs/6396/1253687), the
+    /// [platform's](https://www.volcengine.com/docs/6369/68677) and the [gateway's](https://www.volcengine.com/docs/4/65595);
+    /// a code that none of them has is classed by its HTTP status.
+    pub fn kind(&self) -> ApiErrorKind {
+        use ApiErrorKind::*;
+        match self.code.as_str() {
+            "FlowLimitExceeded" | "AccountFlowLimitExceeded" => Throttled,
+            "InvalidTimestamp" => Clock,
+            "MissingAuthenticationToken"
+            | "MissingSignature"
+            | "InvalidAccessKey"
+            | "InvalidClientTokenId"
+            | "SignatureDoesNotMatch"
+            | "InvalidAuthorization"
+            | "InvalidCredential"
+            | "InvalidSecretToken" => Credentials,
+            "AccessDenied" | "LackPolicy" | "LackProjectPolicy" => Permission,
+            "MissingParameter"
+            | "MissingRequestInfo"
+            | "InvalidArgument"
+            | "InvalidActionOrVersion"
+            | "ServiceNotFound"
+            | "ServiceShouldCallSelfApi"
+            | "InnerApiNeedAccountInfo"
+            | "MethodNotAllowed" => InvalidRequest,
+            "UndefinedError"
+            | "InternalError"
+            | "InternalServiceError"
+            | "InternalServiceTimeout"
+            | "FailToConnect"
+            | "ServiceUnavailableTemp" => Transient,
+            // The older name of ServiceNotFound, or a service that is down.
+            "ServiceUnavailable" if self.status == StatusCode::NOT_FOUND => InvalidRequest,
+            code if code.starts_with("MissingParameter.") || code.starts_with("LimitExceeded.") => InvalidRequest,
+            code if code.starts_with("Invalid") && code.ends_with(".Malformed") => InvalidRequest,
+            _ => match self.status.as_u16() {
+                401 => Credentials,
+                403 => Permission,
+                429 => Throttled,
+                500..=599 => Transient,
+                _ => Unknown,
+            },
+        }
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} (HTTP {}", printable(&self.code), printable(&self.message), self.status.as_u16())?;
+        if let Some(id) = &self.request_id {
+            write!(f, ", request {}", printable(id))?;
+        }
+        f.write_str(")")
+    }
+}
+
+impl Error for ApiError {}
+
+/// What can be done about an [`ApiError`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ApiErrorKind {
+    /// Too many requests: wait, then send again.
+    Throttled,
+    /// The request's date is too far from the service's clock: correct it, sign again.
+    Clock,
+    /// The key, the token or the signature is not accepted.
+    Credentials,
+    /// The key may not do this.
+    Permission,
+    /// The request is wrong and stays so.
+    InvalidRequest,
+    /// Something failed on the other side; whether the action was done is open.
+    Transient,
+    /// A code that no document has.
+    Unknown,
+}
+
+/// An answer that does not say what the action did: a proxy's page, an empty or cut-off body, a redirect.
+#[derive(Debug)]
+pub struct Unreadable {
+    status: StatusCode,
+    request_id: Option<String>,
+    excerpt: String,
+    source: Option<UnreadableBody>,
+}
+
+impl Unreadable {
+    /// The HTTP status it came with.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The header `X-Tt-Logid`, where there is one.
+    pub fn request_id(&self) -> Option<&str> {
+        self.request_id.as_deref()
+    }
+
+    /// The first 256 bytes of the body at most, control characters escaped.
+    pub fn excerpt(&self) -> &str {
+        &self.excerpt
+    }
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "expected a reply of the service, got HTTP {} ", self.status.as_u16())?;
+        match self.excerpt.as_str() {
+            "" => f.write_str("with an empty body"),
+            excerpt => write!(f, "with `{excerpt}`"),
+        }
+    }
+}
+
+impl Error for Unreadable {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_ref().map(UnreadableBody::as_error)
+    }
+}
+
+#[derive(Debug)]
+enum UnreadableBody {
+    Encoding(std::str::Utf8Error),
+    Json(serde_json::Error),
+}
+
+impl UnreadableBody {
+    fn as_error(&self) -> &(dyn Error + 'static) {
+        match self {
+            Self::Encoding(error) => error,
+            Self::Json(error) => error,
+        }
+    }
+}
+
+/// Why a reply is not the result of its action.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ReplyError {
+    /// The service says that the call failed.
+    Api(ApiError),
+    /// What came is no reply of the service, or none that can be understood.
+    Unreadable(Unreadable),
+}
+
+impl ReplyError {
+    /// The HTTP status it came with.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Api(error) => error.status(),
+            Self::Unreadable(error) => error.status(),
+        }
+    }
+
+    /// What the vendor's support asks for.
+    pub fn request_id(&self) -> Option<&str> {
+        match self {
+            Self::Api(error) => error.request_id(),
+            Self::Unreadable(error) => error.request_id(),
+        }
+    }
+}
+
+impl fmt::Display for ReplyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Api(error) => error.fmt(f),
+            Self::Unreadable(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for ReplyError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Api(error) => error.source(),
+            Self::Unreadable(error) => error.source(),
+        }
+    }
+}
+
+/// Text of another side, fit for one line of a terminal or a log.
+pub(crate) fn printable(text: &str) -> impl fmt::Display {
+    struct Printable<'a>(&'a str);
+
+    impl fmt::Display for Printable<'_> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            self.0.chars().try_for_each(|c| if c.is_control() { write!(f, "{}", c.escape_default()) } else { write!(f, "{c}") })
+        }
+    }
+
+    Printable(text)
+}
+
+fn excerpt(body: &[u8]) -> String {
+    const BYTES: usize = 256;
+    let text = String::from_utf8_lossy(&body[..body.len().min(BYTES)]);
+    printable(&without_key_ids(text.trim())).to_string()
+}
+
+/// The text with the middle of every access key ID left out: the service repeats the key that it does not know. Key IDs
+/// begin with `AKLT` (long-term) or `AKTP` (temporary).
+fn without_key_ids(text: &str) -> Cow<'_, str> {
+    let is_key = |word: &str| word.len() >= 12 && (word.starts_with("AKLT") || word.starts_with("AKTP"));
+    let mut masked = Cow::Borrowed(text);
+    for word in text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| is_key(word)) {
+        masked = Cow::Owned(masked.replace(word, &format!("{}****{}", &word[..4], &word[word.len() - 4..])));
+    }
+    masked
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(status: u16, body: &str) -> ReplyError {
+        let response = Response::builder().status(status).body(body).unwrap();
+        parse_as::<IgnoredAny>(&response).unwrap_err()
+    }
+
+    #[test]
+    fn the_key_that_the_service_repeats_is_masked() {
+        let body =
+            r#"{"ResponseMetadata":{"Error":{"Code":"InvalidAccessKey","Message":"The accesskey [AKLTYWViMTVmZGYz] included"}}}"#;
+        let error = error(401, body);
+        assert_eq!(error.to_string(), "InvalidAccessKey: The accesskey [AKLT****ZGYz] included (HTTP 401)");
+        assert!(!format!("{error:?}").contains("AKLTYWViMTVmZGYz"));
+    }
+
+    #[test]
+    fn what_another_side_wrote_cannot_forge_a_log_line() {
+        let shown = error(502, "<html>\u{1b}[2J\r\nlevel=info all deleted").to_string();
+        assert_eq!(shown, r"expected a reply of the service, got HTTP 502 with `<html>\u{1b}[2J\r\nlevel=info all deleted`");
+    }
+
+    #[test]
+    fn an_array_is_taken_for_no_object() {
+        for body in [
+            "[{},null]",
+            r#"[[null,null,null,null],null,null,null]"#,
+            r#"{"ResponseMetadata":["r",null,null,null]}"#,
+            r#"{"ResponseMetadata":{},"Result":[]}"#,
+        ] {
+            assert!(matches!(error(200, body), ReplyError::Unreadable(_)), "{body}");
+        }
+    }
+
+    #[test]
+    fn the_error_wins_whatever_stands_beside_it() {
+        for result in ["\"\"", "[]", "{\"OperationDetails\":7}", "null"] {
+            let body = format!(r#"{{"Result":{result},"ResponseMetadata":{{"Error":{{"Code":"AccessDenied"}}}}}}"#);
+            let response = Response::builder().status(403).body(body).unwrap();
+            let error = parse_as::<std::collections::BTreeMap<String, Vec<()>>>(&response).unwrap_err();
+            assert!(matches!(&error, ReplyError::Api(error) if error.code() == "AccessDenied"), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_refused_even_where_nobody_reads_them() {
+        let body: &[u8] = b"{\"ResponseMetadata\":{},\"Extra\":\"\xff\"}";
+        let error = parse_as::<IgnoredAny>(&Response::new(body)).unwrap_err();
+        assert!(matches!(error, ReplyError::Unreadable(_)));
+    }
+
+    #[test]
+    fn a_code_that_no_document_has_is_classed_by_its_status() {
+        for (status, kind) in [
+            (429, ApiErrorKind::Throttled),
+            (401, ApiErrorKind::Credentials),
+            (403, ApiErrorKind::Permission),
+            (503, ApiErrorKind::Transient),
+            (400, ApiErrorKind::Unknown),
+            (200, ApiErrorKind::Unknown),
+        ] {
+            let error = error(status, r#"{"ResponseMetadata":{"Error":{"Code":"New"}}}"#);
+            assert!(matches!(&error, ReplyError::Api(error) if error.kind() == kind), "{error:?}");
+        }
+    }
+}
