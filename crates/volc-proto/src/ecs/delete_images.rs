@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::de::{SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::action::Action;
 use crate::json::{Object, Text};
@@ -38,6 +38,18 @@ impl ImageId {
     /// The ID.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl Serialize for ImageId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for ImageId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::new(String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
     }
 }
 
@@ -93,7 +105,8 @@ impl fmt::Display for InvalidImageId {
 impl Error for InvalidImageId {}
 
 /// What becomes of the snapshots (or the snapshot consistency group) that an image is made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Snapshots {
     /// They stay, and go on costing money: `DeleteBindedSnapshots=false`.
     Keep,
@@ -135,6 +148,11 @@ impl DeleteImages {
             return Err(InvalidBatch::Duplicate { id: twice.clone() });
         }
         Ok(Self { ids, snapshots })
+    }
+
+    /// A batch that its maker keeps to the rules of [`new`](Self::new).
+    pub(super) fn trusted(ids: Vec<ImageId>, snapshots: Snapshots) -> Self {
+        Self { ids, snapshots }
     }
 
     /// The images, in the order asked.
@@ -261,13 +279,17 @@ impl DeleteImagesOutput {
 }
 
 /// Why one image was not deleted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ItemError {
     code: String,
     message: String,
 }
 
 impl ItemError {
+    pub(super) fn new(code: String, message: String) -> Self {
+        Self { code, message }
+    }
+
     /// `Code`, as the service wrote it: `InvalidImage.Shared`.
     pub fn code(&self) -> &str {
         &self.code
@@ -338,6 +360,18 @@ pub(crate) struct Detail<'a> {
     pub(crate) image_id: Option<Text<'a>>,
     #[serde(borrow)]
     pub(crate) error: Option<Object<ErrorBody<'a>>>,
+}
+
+impl Detail<'_> {
+    /// The image; an empty ID names none.
+    pub(super) fn id(&self) -> Option<&str> {
+        self.image_id.as_ref().map(|Text(id)| &**id).filter(|id| !id.is_empty())
+    }
+
+    /// The error; null, `{}` and empty strings are none.
+    pub(super) fn failure(&self) -> Option<&ErrorBody<'_>> {
+        self.error.as_ref().map(|Object(error)| error).filter(|error| error.says_something())
+    }
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Details<'a> {

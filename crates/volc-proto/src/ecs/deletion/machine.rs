@@ -1,0 +1,717 @@
+//! The machine itself: what is known of each image, and what to send next.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashSet, VecDeque};
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use http::{Request, Response};
+
+use super::event::{
+    AttemptId, AttemptOutcome, AttemptRecord, Begin, Context, Event, ImageOutcome, Intent, InvalidJournal, VERSION, digest,
+};
+use super::meaning::{self, Meaning, Verdict};
+use super::outcome::{Evidence, Outcome, Reason, ReasonKind, Stop};
+use super::pace::Pace;
+use super::policy::{InvalidPolicy, Policy};
+use super::report::{Counts, Report};
+use crate::credentials::Credentials;
+use crate::ecs::delete_images::{DeleteImages, ImageId, Snapshots};
+use crate::endpoint::{Endpoint, RequestError};
+use crate::fate::Fate;
+use crate::timestamp::Timestamp;
+
+/// The first images that were answered, all of which may not be missing.
+const PROBE: usize = 100;
+
+/// Foreign IDs that a report keeps: enough to see what got mixed up.
+const MAX_FOREIGN: usize = 1_000;
+
+/// The deletion of any number of images. The [module](crate::ecs::deletion) has the rules.
+#[derive(Debug)]
+pub struct Deletion {
+    pub(super) images: Vec<Image>,
+    pub(super) snapshots: Snapshots,
+    policy: Policy,
+    pub(super) digest: String,
+    pub(super) context: Option<Context>,
+
+    /// Where the search for images that were never sent goes on.
+    cursor: usize,
+    /// How many of those there are.
+    fresh: usize,
+    /// Halves of refused chunks; each is sent as it is, so that a culprit ends up alone.
+    halves: VecDeque<Vec<u32>>,
+    /// Images to ask for again.
+    again: BinaryHeap<Reverse<Again>>,
+    flights: Vec<Flight>,
+    stopped: Option<Stop>,
+
+    clock: Clock,
+    /// When the run must be over.
+    deadline: Option<Duration>,
+    pace: Pace,
+
+    pub(super) next_attempt: u64,
+    accepted: bool,
+    /// Attempts before this one were sent before the clock was corrected.
+    clock_corrected: Option<AttemptId>,
+    /// Missing images in a row from the start; none once another verdict was seen.
+    missing: Option<usize>,
+
+    pub(super) records: Vec<AttemptRecord>,
+    foreign: Vec<String>,
+}
+
+#[derive(Debug)]
+pub(super) struct Image {
+    pub(super) id: ImageId,
+    /// What is known. `Unclear` is the memory of an attempt that may have deleted it.
+    pub(super) outcome: Outcome,
+    /// When it was first found busy.
+    busy_since: Option<Duration>,
+    /// Attempts that count.
+    attempts: u32,
+    place: Place,
+}
+
+/// Where an image is in the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Fresh,
+    Queued,
+    InFlight,
+    /// Nothing more will be asked in this run.
+    Finished,
+}
+
+/// Ordered by time.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Again {
+    at: Duration,
+    images: Vec<u32>,
+    /// Not to be sent together with others: part of a chunk that was refused.
+    alone: bool,
+}
+
+#[derive(Debug)]
+struct Flight {
+    id: AttemptId,
+    images: Vec<u32>,
+    alone: bool,
+    sent: Duration,
+    at: Option<Timestamp>,
+}
+
+/// The run's own time, which goes on where it was when another driver, with another zero, takes over.
+#[derive(Debug, Default)]
+struct Clock {
+    now: Duration,
+    shift: Duration,
+    rebase: bool,
+}
+
+impl Clock {
+    fn tick(&mut self, now: Duration) -> Duration {
+        if std::mem::take(&mut self.rebase) {
+            self.shift = self.now.saturating_sub(now);
+        }
+        self.now = self.now.max(now.saturating_add(self.shift));
+        self.now
+    }
+}
+
+/// What a driver has to do next. Exhaustive on purpose: a new step must be seen by every driver.
+#[derive(Debug)]
+pub enum Step<'a> {
+    /// Send this attempt, then call [`answered`](Deletion::answered) or [`lost`](Deletion::lost) with its ID.
+    Send(Attempt<'a>),
+    /// Nothing to do for this long, unless an answer comes first.
+    Wait(Duration),
+    /// Only an answer to an attempt under way helps.
+    Pending,
+    /// The run is over.
+    Done,
+}
+
+/// One request to send. It is committed: until it is answered or lost, its images are unclear.
+#[derive(Debug)]
+pub struct Attempt<'a> {
+    flight: &'a mut Flight,
+    images: &'a [Image],
+    snapshots: Snapshots,
+    timeout: Duration,
+}
+
+impl Attempt<'_> {
+    /// Its number.
+    pub fn id(&self) -> AttemptId {
+        self.flight.id
+    }
+
+    /// The images it asks for.
+    pub fn images(&self) -> impl ExactSizeIterator<Item = &ImageId> {
+        self.flight.images.iter().map(|&index| &self.images[index as usize].id)
+    }
+
+    /// How long it may take, from now to the last byte of its answer: [`Policy::attempt_timeout`].
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// What a journal must hold before the attempt is sent at `at`.
+    pub fn intent(&mut self, at: Timestamp) -> Event {
+        self.flight.at = Some(at);
+        Event::Intent(Intent { attempt: self.flight.id, at, images: self.images().cloned().collect() })
+    }
+
+    /// The request, signed for `at`.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`], as [`Endpoint::request`]. Report the attempt as lost, with [`Fate::Unsent`].
+    pub fn request(&mut self, endpoint: &Endpoint, who: &Credentials, at: Timestamp) -> Result<Request<Vec<u8>>, RequestError> {
+        self.flight.at = Some(at);
+        endpoint.request(&DeleteImages::trusted(self.images().cloned().collect(), self.snapshots), who, at)
+    }
+}
+
+impl Deletion {
+    /// A run for these images. An ID that is there twice counts once; the order is kept.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidDeletion`] for no image at all (which must never mean all images), and for a policy that cannot be followed.
+    pub fn new(ids: impl IntoIterator<Item = ImageId>, snapshots: Snapshots, policy: Policy) -> Result<Self, InvalidDeletion> {
+        policy.check().map_err(InvalidDeletion::Policy)?;
+        let mut seen = HashSet::new();
+        let mut ids: Vec<ImageId> = ids.into_iter().filter(|id| seen.insert(id.clone())).collect();
+        drop(seen);
+        ids.shrink_to_fit();
+        if ids.is_empty() {
+            return Err(InvalidDeletion::Empty);
+        }
+        if u32::try_from(ids.len()).is_err() {
+            return Err(InvalidDeletion::TooMany { images: ids.len() });
+        }
+        let not_asked = Reason::new(ReasonKind::NotAsked, "it was not asked for");
+        let digest = digest(&ids);
+        let images: Vec<Image> = ids
+            .into_iter()
+            .map(|id| Image {
+                id,
+                outcome: Outcome::NotDeleted(not_asked.clone()),
+                busy_since: None,
+                attempts: 0,
+                place: Place::Fresh,
+            })
+            .collect();
+        Ok(Self {
+            fresh: images.len(),
+            images,
+            snapshots,
+            digest,
+            context: None,
+            cursor: 0,
+            halves: VecDeque::new(),
+            again: BinaryHeap::new(),
+            flights: Vec::new(),
+            stopped: None,
+            clock: Clock::default(),
+            deadline: None,
+            pace: Pace::new(&policy),
+            policy,
+            next_attempt: 1,
+            accepted: false,
+            clock_corrected: None,
+            missing: Some(0),
+            records: Vec::new(),
+            foreign: Vec::new(),
+        })
+    }
+
+    /// Goes on with the run that wrote a journal: what it settled stays settled, all else is asked again with fresh attempts
+    /// and a fresh deadline. An intent without an outcome makes its images unclear.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidDeletion::Journal`] when the journal is of another list or snapshot choice, or is no journal; that it is of
+    /// another endpoint or region shows in [`begin`](Self::begin). Else as [`new`](Self::new).
+    pub fn resume(
+        ids: impl IntoIterator<Item = ImageId>,
+        snapshots: Snapshots,
+        policy: Policy,
+        events: impl IntoIterator<Item = Event>,
+    ) -> Result<Self, InvalidDeletion> {
+        let mut deletion = Self::new(ids, snapshots, policy)?;
+        deletion.replay(events).map_err(InvalidDeletion::Journal)?;
+        Ok(deletion)
+    }
+
+    /// Says where, when and by whom the run goes on; a journal starts with the event. Drivers call it before their first
+    /// [`step`](Self::step).
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidJournal::Other`] when the run began at another endpoint or in another region. Nothing may be sent then.
+    pub fn begin(&mut self, context: Context) -> Result<Event, InvalidJournal> {
+        self.enter(context.clone())?;
+        let images = self.images.len();
+        Ok(Event::Begin(Begin { version: VERSION, context, snapshots: self.snapshots, images, digest: self.digest.clone() }))
+    }
+
+    pub(super) fn enter(&mut self, context: Context) -> Result<(), InvalidJournal> {
+        match &self.context {
+            Some(before) if before.endpoint != context.endpoint => Err(InvalidJournal::Other { what: "endpoint" }),
+            Some(before) if before.region != context.region => Err(InvalidJournal::Other { what: "region" }),
+            _ => {
+                self.context = Some(context);
+                Ok(())
+            }
+        }
+    }
+
+    /// What to do next. `now` is the time since a zero that the driver chose, and never goes back.
+    ///
+    /// [`Step::Send`] commits the attempt; as long as it returns something else, calling it again changes nothing.
+    pub fn step(&mut self, now: Duration) -> Step<'_> {
+        let now = self.clock.tick(now);
+        let deadline =
+            *self.deadline.get_or_insert_with(|| self.policy.deadline.map_or(Duration::MAX, |d| now.saturating_add(d)));
+        if let Some(ready) = self.ready_at(now) {
+            if self.flights.len() >= self.limit() {
+                return Step::Pending;
+            }
+            let at = ready.max(self.pace.next_send()).max(now);
+            if at.saturating_add(self.policy.attempt_timeout) > deadline {
+                self.halt(Stop::Deadline);
+            } else if at > now {
+                return Step::Wait(at - now);
+            } else {
+                return Step::Send(self.launch(now));
+            }
+        }
+        if self.flights.is_empty() { Step::Done } else { Step::Pending }
+    }
+
+    /// When there is something to send, if ever.
+    fn ready_at(&self, now: Duration) -> Option<Duration> {
+        if self.stopped.is_some() {
+            return None;
+        }
+        if !self.halves.is_empty() || self.fresh > 0 {
+            return Some(now);
+        }
+        self.again.peek().map(|Reverse(again)| again.at)
+    }
+
+    /// Before a first reply was accepted, one attempt shows whether key, region and network are right.
+    fn limit(&self) -> usize {
+        if self.accepted { self.policy.in_flight } else { 1 }
+    }
+
+    fn launch(&mut self, now: Duration) -> Attempt<'_> {
+        let (images, alone) = self.pick(now);
+        for &index in &images {
+            let image = &mut self.images[index as usize];
+            image.place = Place::InFlight;
+            image.attempts += 1;
+        }
+        let id = AttemptId(self.next_attempt);
+        self.next_attempt += 1;
+        self.pace.sent(now);
+        self.flights.push(Flight { id, images, alone, sent: now, at: None });
+        let flight = self.flights.last_mut().expect("it was just pushed");
+        Attempt { flight, images: &self.images, snapshots: self.snapshots, timeout: self.policy.attempt_timeout }
+    }
+
+    /// The next chunk: halves first, so that a refusal is settled; then images that were never asked for, so that an outage
+    /// costs each image one attempt and not the first ones all of theirs; then those to ask again, gathered.
+    fn pick(&mut self, now: Duration) -> (Vec<u32>, bool) {
+        if let Some(half) = self.halves.pop_front() {
+            return (half, true);
+        }
+        let mut chunk = Vec::new();
+        while chunk.len() < self.policy.chunk && self.fresh > 0 {
+            if self.images[self.cursor].place == Place::Fresh {
+                chunk.push(self.cursor as u32);
+                self.fresh -= 1;
+            }
+            self.cursor += 1;
+        }
+        while chunk.len() < self.policy.chunk {
+            match self.again.peek() {
+                Some(Reverse(next)) if next.at <= now && (chunk.is_empty() || !next.alone) => {}
+                _ => break,
+            }
+            let Some(Reverse(mut next)) = self.again.pop() else { break };
+            if next.alone {
+                return (next.images, true);
+            }
+            let room = self.policy.chunk - chunk.len();
+            if next.images.len() > room {
+                let rest = next.images.split_off(room);
+                self.again.push(Reverse(Again { at: next.at, images: rest, alone: false }));
+            }
+            chunk.append(&mut next.images);
+        }
+        (chunk, false)
+    }
+
+    /// An answer came, of any kind: a whole HTTP response whose body was read to its end. Returns what a journal must hold.
+    ///
+    /// `None`, and nothing changes, for an attempt that is not under way: answered before, abandoned, or never sent.
+    pub fn answered(&mut self, attempt: AttemptId, now: Duration, response: &Response<impl AsRef<[u8]>>) -> Option<Event> {
+        let flight = self.land(attempt)?;
+        let now = self.clock.tick(now);
+        let asked: Vec<&ImageId> = flight.images.iter().map(|&index| &self.images[index as usize].id).collect();
+        let (meaning, request_id) = meaning::of::<DeleteImages>(response, &asked);
+        let mut record = self.record(&flight, now);
+        record.status = Some(response.status().as_u16());
+        record.request_id = request_id;
+        let event = self.conclude(flight, now, record, meaning);
+        if let Some(wait) = meaning::retry_after(response.headers()) {
+            self.hold(now, wait);
+        }
+        Some(event)
+    }
+
+    /// No answer came, or not a whole one. [`Fate::Unsent`] only where it is proven that nothing left; `reason` is for people
+    /// and must not hold a secret. Returns what a journal must hold.
+    ///
+    /// `None`, and nothing changes, for an attempt that is not under way.
+    pub fn lost(&mut self, attempt: AttemptId, now: Duration, fate: Fate, reason: impl fmt::Display) -> Option<Event> {
+        let flight = self.land(attempt)?;
+        let now = self.clock.tick(now);
+        Some(self.lose(flight, now, fate, reason))
+    }
+
+    fn lose(&mut self, flight: Flight, now: Duration, fate: Fate, reason: impl fmt::Display) -> Event {
+        let mut record = self.record(&flight, now);
+        record.fate = Some(fate);
+        let meaning = match fate {
+            Fate::Unsent => Meaning::NotSent(Reason::new(ReasonKind::Unsent, reason)),
+            Fate::Unknown => Meaning::Maybe { reason: Reason::new(ReasonKind::Lost, reason), again: true },
+        };
+        self.conclude(flight, now, record, meaning)
+    }
+
+    /// Starts no new attempt; those under way are waited for. The first reason to stop is the one that is reported.
+    pub fn stop(&mut self, why: impl fmt::Display) {
+        self.halt(Stop::Asked { why: why.to_string() });
+    }
+
+    /// Whatever is under way was lost, and may have reached the service. Every driver calls it first: a driver that was
+    /// dropped, or that panicked, leaves a deletion that says `Unclear` and can be run on.
+    pub fn abandon(&mut self) {
+        for flight in std::mem::take(&mut self.flights) {
+            self.lose(flight, self.clock.now, Fate::Unknown, "the attempt was abandoned before its answer came");
+        }
+        self.clock.rebase = true;
+    }
+
+    /// Asks again for all that is not settled, with fresh attempts and a fresh deadline, whatever the run was stopped for.
+    pub fn retry_left(&mut self) {
+        self.stopped = None;
+        self.deadline = None;
+        self.halves.clear();
+        self.again.clear();
+        self.pace.restart(&self.policy);
+        self.accepted = false;
+        self.clock_corrected = None;
+        self.missing = Some(0);
+        self.cursor = 0;
+        self.fresh = 0;
+        for image in self.images.iter_mut().filter(|image| image.place != Place::InFlight) {
+            image.attempts = 0;
+            image.busy_since = None;
+            image.place = if image.outcome.is_settled() { Place::Finished } else { Place::Fresh };
+            self.fresh += usize::from(image.place == Place::Fresh);
+        }
+    }
+
+    /// What is known now, at any moment, of every image in the order asked.
+    pub fn report(&self) -> Report {
+        let in_flight = Reason::new(ReasonKind::InFlight, "an attempt is under way");
+        let images: Vec<ImageOutcome> = self
+            .images
+            .iter()
+            .map(|image| ImageOutcome {
+                id: image.id.clone(),
+                outcome: match &image.outcome {
+                    unclear @ Outcome::Unclear(_) => unclear.clone(),
+                    _ if image.place == Place::InFlight => Outcome::Unclear(in_flight.clone()),
+                    known => known.clone(),
+                },
+            })
+            .collect();
+        Report {
+            version: VERSION,
+            context: self.context.clone(),
+            snapshots: self.snapshots,
+            digest: self.digest.clone(),
+            counts: Counts::of(images.iter().map(|image| &image.outcome)),
+            stopped: self.stopped.clone(),
+            images,
+            foreign: self.foreign.clone(),
+            attempts: self.records.clone(),
+        }
+    }
+
+    fn land(&mut self, attempt: AttemptId) -> Option<Flight> {
+        let index = self.flights.iter().position(|flight| flight.id == attempt)?;
+        Some(self.flights.remove(index))
+    }
+
+    fn record(&self, flight: &Flight, now: Duration) -> AttemptRecord {
+        AttemptRecord {
+            attempt: flight.id,
+            asked: flight.images.len(),
+            at: flight.at,
+            duration: now.saturating_sub(flight.sent),
+            status: None,
+            request_id: None,
+            fate: None,
+            error: None,
+        }
+    }
+
+    /// Applies what an attempt brought to its images, and to the run.
+    fn conclude(&mut self, flight: Flight, now: Duration, mut record: AttemptRecord, meaning: Meaning) -> Event {
+        let Flight { id, images, alone, .. } = flight;
+        match meaning {
+            Meaning::Images { verdicts, foreign } => {
+                self.accepted = true;
+                self.pace.accepted(&self.policy);
+                self.per_image(&images, verdicts, now);
+                for id in foreign {
+                    if self.foreign.len() < MAX_FOREIGN && !self.foreign.contains(&id) {
+                        self.foreign.push(id);
+                    }
+                }
+            }
+            Meaning::NotSent(reason) => {
+                record.error = Some(reason.clone());
+                self.not_done(&images, &reason);
+                self.ask_again(&images, now, alone);
+                self.slow_down(&reason, now);
+            }
+            Meaning::Throttled(reason) => {
+                record.error = Some(reason.clone());
+                self.pace.throttled(&self.policy);
+                self.not_done(&images, &reason);
+                self.ask_again(&images, now, alone);
+                self.slow_down(&reason, now);
+            }
+            Meaning::Clock(reason) => {
+                record.error = Some(reason.clone());
+                self.not_done(&images, &reason);
+                let corrected = *self.clock_corrected.get_or_insert(AttemptId(self.next_attempt));
+                if id < corrected {
+                    self.refund(&images);
+                    self.queue(&images, now, alone);
+                } else {
+                    self.finish(&images);
+                    self.halt(Stop::Clock { why: reason });
+                }
+            }
+            Meaning::Call { reason, hopeless, divisible } => {
+                record.error = Some(reason.clone());
+                self.not_done(&images, &reason);
+                if hopeless && !self.accepted {
+                    self.finish(&images);
+                    self.halt(Stop::Call { why: reason });
+                } else if divisible && images.len() > 1 && self.stopped.is_none() {
+                    self.refund(&images);
+                    self.place(&images, Place::Queued);
+                    let (left, right) = images.split_at(images.len() / 2);
+                    self.halves.extend([left.to_vec(), right.to_vec()]);
+                } else {
+                    self.finish(&images);
+                    self.count_failure(&reason, now);
+                }
+            }
+            Meaning::Maybe { reason, again } => {
+                record.error = Some(reason.clone());
+                for &index in &images {
+                    self.images[index as usize].outcome = Outcome::Unclear(reason.clone());
+                }
+                if again {
+                    self.ask_again(&images, now, alone)
+                } else {
+                    self.finish(&images)
+                }
+                self.slow_down(&reason, now);
+            }
+        }
+        self.records.push(record.clone());
+        let images = images.iter().map(|&index| {
+            let Image { id, outcome, .. } = &self.images[index as usize];
+            ImageOutcome { id: id.clone(), outcome: outcome.clone() }
+        });
+        Event::Outcome(AttemptOutcome { attempt: record, images: images.collect() })
+    }
+
+    fn per_image(&mut self, images: &[u32], verdicts: Vec<Verdict>, now: Duration) {
+        let (mut open, mut busy) = (Vec::new(), Vec::new());
+        for (&index, verdict) in images.iter().zip(verdicts) {
+            let image = &mut self.images[index as usize];
+            let doubt = matches!(image.outcome, Outcome::Unclear(_));
+            let missing = matches!(verdict, Verdict::NotFound) && !doubt;
+            if !matches!(verdict, Verdict::Open(_)) {
+                self.missing = self.missing.filter(|_| missing).map(|missing| missing + 1);
+            }
+            image.place = Place::Finished;
+            let found_busy = matches!(verdict, Verdict::Busy(_) | Verdict::WrongStatus(_));
+            image.outcome = match verdict {
+                Verdict::Accepted => Outcome::Gone(Evidence::Acknowledged),
+                Verdict::NotFound if doubt => Outcome::Gone(Evidence::NotFoundAfterUnclear),
+                Verdict::NotFound => Outcome::Gone(Evidence::NotFound),
+                Verdict::Refused(error) => Outcome::Refused(error),
+                // The status may be that of our own deletion under way.
+                Verdict::WrongStatus(error) | Verdict::Unknown(error) if doubt => Outcome::Unclear(Reason::image(&error)),
+                Verdict::Busy(error) | Verdict::WrongStatus(error) => Outcome::Busy(error),
+                Verdict::Unknown(error) => Outcome::Refused(error),
+                Verdict::Open(reason) => {
+                    open.push(index);
+                    Outcome::Unclear(reason)
+                }
+            };
+            if found_busy {
+                let since = *image.busy_since.get_or_insert(now);
+                if now.saturating_add(self.policy.busy_every) <= since.saturating_add(self.policy.busy_for) {
+                    busy.push(index);
+                }
+            }
+        }
+        self.refund(&busy);
+        // The request was accepted: none of its images has to stay alone.
+        self.queue(&busy, now.saturating_add(self.policy.busy_every), false);
+        self.ask_again(&open, now, false);
+        if self.missing.is_some_and(|missing| missing >= PROBE) && !self.policy.missing_ok && self.ready_at(now).is_some() {
+            self.halt(Stop::NoneExist);
+        }
+    }
+
+    /// An attempt that was not carried out says nothing of an earlier one that may have been, nor of what was last heard of
+    /// the image.
+    fn not_done(&mut self, images: &[u32], reason: &Reason) {
+        for &index in images {
+            let outcome = &mut self.images[index as usize].outcome;
+            if let Outcome::NotDeleted(_) = outcome {
+                *outcome = Outcome::NotDeleted(reason.clone());
+            }
+        }
+    }
+
+    /// Queues the images that have attempts left, after a wait that grows with the attempts.
+    fn ask_again(&mut self, images: &[u32], now: Duration, alone: bool) {
+        let (left, spent): (Vec<u32>, Vec<u32>) =
+            images.iter().partition(|&&index| self.images[index as usize].attempts < self.policy.attempts);
+        self.finish(&spent);
+        let most = left.iter().map(|&index| self.images[index as usize].attempts).max().unwrap_or(0);
+        let at = now.saturating_add(self.pace.backoff(&self.policy, most));
+        self.queue(&left, at, alone);
+    }
+
+    fn queue(&mut self, images: &[u32], at: Duration, alone: bool) {
+        if images.is_empty() {
+            return;
+        }
+        if self.stopped.is_some() {
+            return self.finish(images);
+        }
+        self.place(images, Place::Queued);
+        self.again.push(Reverse(Again { at, images: images.to_vec(), alone }));
+    }
+
+    fn refund(&mut self, images: &[u32]) {
+        for &index in images {
+            self.images[index as usize].attempts -= 1;
+        }
+    }
+
+    fn finish(&mut self, images: &[u32]) {
+        self.place(images, Place::Finished);
+    }
+
+    fn place(&mut self, images: &[u32], place: Place) {
+        for &index in images {
+            self.images[index as usize].place = place;
+        }
+    }
+
+    /// Slows the run after a failure of the network or the service.
+    fn slow_down(&mut self, reason: &Reason, now: Duration) {
+        let times = self.count_failure(reason, now);
+        let wait = self.pace.backoff(&self.policy, times);
+        self.pace.hold_until(now.saturating_add(wait));
+    }
+
+    /// Ends the run after too many failures of a kind.
+    fn count_failure(&mut self, reason: &Reason, now: Duration) -> u32 {
+        let times = self.pace.failed(reason);
+        if times >= self.policy.stop_after && self.ready_at(now).is_some() {
+            self.halt(Stop::Failing { times, why: reason.clone() });
+        }
+        times
+    }
+
+    /// The service asked for a wait.
+    fn hold(&mut self, now: Duration, wait: Duration) {
+        let until = now.saturating_add(wait);
+        self.pace.hold_until(until);
+        let late = self.deadline.is_some_and(|deadline| until.saturating_add(self.policy.attempt_timeout) > deadline);
+        if (wait > self.policy.max_wait || late) && self.ready_at(now).is_some() {
+            self.halt(Stop::Wait { seconds: wait.as_secs() });
+        }
+    }
+
+    fn halt(&mut self, stop: Stop) {
+        self.stopped.get_or_insert(stop);
+        self.halves.clear();
+        self.again.clear();
+        for image in self.images.iter_mut().filter(|image| image.place == Place::Queued) {
+            image.place = Place::Finished;
+        }
+    }
+}
+
+/// Why a run cannot be. Nothing was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InvalidDeletion {
+    /// There is no image.
+    Empty,
+    /// There are more images than a run can hold.
+    TooMany {
+        /// How many.
+        images: usize,
+    },
+    /// The policy cannot be followed.
+    Policy(InvalidPolicy),
+    /// The journal cannot be resumed from.
+    Journal(InvalidJournal),
+}
+
+impl fmt::Display for InvalidDeletion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("expected at least one image"),
+            Self::TooMany { images } => write!(f, "expected at most {} images in one run, not {images}", u32::MAX),
+            Self::Policy(_) => f.write_str("the policy cannot be followed"),
+            Self::Journal(_) => f.write_str("the journal cannot be resumed from"),
+        }
+    }
+}
+
+impl Error for InvalidDeletion {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Policy(error) => Some(error),
+            Self::Journal(error) => Some(error),
+            _ => None,
+        }
+    }
+}
