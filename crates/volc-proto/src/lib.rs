@@ -44,6 +44,7 @@ mod json;
 mod query;
 mod reply;
 mod sign;
+mod skew;
 mod timestamp;
 mod verify;
 
@@ -56,5 +57,6 @@ pub use crate::fate::Fate;
 pub use crate::query::Query;
 pub use crate::reply::{ApiError, ApiErrorKind, Reply, ReplyError, Unreadable, parse, parse_as};
 pub use crate::sign::{SignError, Signature, Signer, SigningKey};
+pub use crate::skew::ClockSkew;
 pub use crate::timestamp::{InvalidTimestamp, Timestamp};
 pub use crate::verify::{VALIDITY_SECONDS, Verified, VerifyError, verify};
