@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use zeroize::Zeroizing;
 
-use crate::endpoint::Region;
+use crate::region::Region;
 use crate::sign::SigningKey;
 use crate::timestamp::Timestamp;
 

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{HOST, HeaderMap, HeaderValue};
@@ -14,74 +13,9 @@ use http::{Method, Request};
 use crate::action::Action;
 use crate::credentials::Credentials;
 use crate::query::Query;
+use crate::region::Region;
 use crate::sign::{SignError, Signer};
 use crate::timestamp::Timestamp;
-
-/// A region's name, such as `cn-beijing`: part of every signature, and of some host names.
-///
-/// It is one host label of lower-case letters, digits and inner hyphens, 63 at most, so that no region can make a signed
-/// request go to another host.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Region(Arc<str>);
-
-impl Region {
-    /// Checks a name. A well-formed name that nobody has heard of is allowed: regions are added without notice.
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidRegion`] for a name that is no host label.
-    pub fn new(name: impl Into<String>) -> Result<Self, InvalidRegion> {
-        let name = name.into();
-        let label = (1..=63).contains(&name.len())
-            && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-            && !name.starts_with('-')
-            && !name.ends_with('-');
-        if label { Ok(Self(name.into())) } else { Err(InvalidRegion { name }) }
-    }
-
-    /// The name.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for Region {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
-}
-
-impl fmt::Debug for Region {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Region({})", self.0)
-    }
-}
-
-impl std::str::FromStr for Region {
-    type Err = InvalidRegion;
-
-    fn from_str(name: &str) -> Result<Self, InvalidRegion> {
-        Self::new(name)
-    }
-}
-
-/// A name that cannot be a region's.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InvalidRegion {
-    name: String,
-}
-
-impl fmt::Display for InvalidRegion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "expected a region of 1 to 63 lower-case letters, digits and inner hyphens, like `cn-beijing`, not {:?}",
-            self.name
-        )
-    }
-}
-
-impl Error for InvalidRegion {}
 
 /// The service's address for one region.
 ///
@@ -252,7 +186,7 @@ impl Endpoint {
         query.push("Version", A::VERSION);
         let (scheme, authority, host) = self.resolve(A::SERVICE)?;
 
-        let target = Bytes::from(query.into_target());
+        let target = Bytes::from(query.into_target().into_boxed_slice());
         let length = target.len();
         let mut parts = http::uri::Parts::default();
         parts.scheme = Some(scheme);
@@ -388,29 +322,6 @@ mod tests {
 
     fn region() -> Region {
         Region::new("cn-beijing").unwrap()
-    }
-
-    #[test]
-    fn a_region_that_could_change_the_host_is_refused() {
-        for name in [
-            "",
-            "cn.beijing",
-            "cn/beijing",
-            "evil.example/",
-            "a@b",
-            "a:1",
-            "-a",
-            "a-",
-            "CN-BEIJING",
-            "cn_beijing",
-            "a b",
-            "é",
-            "a\n",
-        ] {
-            assert!(Region::new(name).is_err(), "{name:?}");
-        }
-        assert!(Region::new("a".repeat(63)).is_ok());
-        assert!(Region::new("a".repeat(64)).is_err());
     }
 
     #[test]

@@ -101,9 +101,9 @@ impl<'de, R: Deserialize<'de>> Envelope<'de, R> {
         };
         let error = error.filter(ErrorBody::says_something)?;
         Some(ApiError {
-            code: owned(error.code),
+            code: error.code().to_owned(),
+            message: without_key_ids(error.message()).into_owned(),
             code_number: error.code_number.and_then(|Integer(number)| number),
-            message: without_key_ids(&owned(error.message)).into_owned(),
             status,
             request_id: self.request_id(headers),
             action: self.action(),
@@ -157,22 +157,25 @@ struct Metadata<'a> {
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct ErrorBody<'a> {
     #[serde(borrow)]
-    pub(crate) code: Option<Text<'a>>,
+    code: Option<Text<'a>>,
     #[serde(borrow)]
-    pub(crate) message: Option<Text<'a>>,
+    message: Option<Text<'a>>,
     #[serde(rename = "CodeN")]
     code_number: Option<Integer>,
 }
 
 impl ErrorBody<'_> {
-    pub(crate) fn says_something(&self) -> bool {
-        let text = |text: &Option<Text<'_>>| text.as_ref().is_some_and(|Text(text)| !text.is_empty());
-        text(&self.code) || text(&self.message) || matches!(self.code_number, Some(Integer(Some(1..))))
+    pub(crate) fn code(&self) -> &str {
+        self.code.as_ref().map_or("", |Text(code)| code)
     }
-}
 
-pub(crate) fn owned(text: Option<Text<'_>>) -> String {
-    text.map_or_else(String::new, |Text(text)| text.into_owned())
+    pub(crate) fn message(&self) -> &str {
+        self.message.as_ref().map_or("", |Text(message)| message)
+    }
+
+    pub(crate) fn says_something(&self) -> bool {
+        !self.code().is_empty() || !self.message().is_empty() || matches!(self.code_number, Some(Integer(Some(1..))))
+    }
 }
 
 fn log_id(headers: &HeaderMap) -> Option<String> {

@@ -5,27 +5,49 @@
 
 pub(crate) mod canonical;
 mod key;
+mod presign;
 
 use std::error::Error;
 use std::fmt;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, HeaderValue};
-use http::{HeaderMap, Request};
+use http::{HeaderMap, Request, Uri};
 
 pub use self::key::SigningKey;
+pub use self::presign::PresignedUri;
 use crate::credentials::Credentials;
-use crate::endpoint::{Region, without_default_port};
+use crate::endpoint::without_default_port;
 use crate::query::{Query, decode};
+use crate::region::Region;
 use crate::timestamp::{Timestamp, TimestampText};
+use crate::verify::MAX_VALIDITY_SECONDS;
 use canonical::{ALGORITHM, CanonicalRequest, EMPTY_SHA256, Hex, Scope, canonical_path, signed_headers, trimmed};
 
 pub(crate) static X_DATE: HeaderName = HeaderName::from_static("x-date");
 pub(crate) static X_CONTENT_SHA256: HeaderName = HeaderName::from_static("x-content-sha256");
 pub(crate) static X_SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-security-token");
 
-/// Parameters that only a presigned request has.
-const QUERY_SIGNATURE: [&[u8]; 3] = [b"X-Signature", b"X-Credential", b"X-Security-Token"];
+/// What a presigned request carries in its query (volcengine-python-sdk 5.0.54, `signv4.py`).
+pub(crate) mod parameter {
+    pub(crate) const ALGORITHM: &str = "X-Algorithm";
+    pub(crate) const CREDENTIAL: &str = "X-Credential";
+    pub(crate) const DATE: &str = "X-Date";
+    pub(crate) const EXPIRES: &str = "X-Expires";
+    /// Says that the body is not signed: a presigned request has none.
+    pub(crate) const NOT_SIGN_BODY: &str = "X-NotSignBody";
+    pub(crate) const SECURITY_TOKEN: &str = "X-Security-Token";
+    pub(crate) const SIGNATURE: &str = "X-Signature";
+    pub(crate) const SIGNED_HEADERS: &str = "X-SignedHeaders";
+    pub(crate) const SIGNED_QUERIES: &str = "X-SignedQueries";
+
+    pub(crate) const ALL: [&str; 9] =
+        [ALGORITHM, CREDENTIAL, DATE, EXPIRES, NOT_SIGN_BODY, SECURITY_TOKEN, SIGNATURE, SIGNED_HEADERS, SIGNED_QUERIES];
+    /// Those that a request with another signature cannot have for reasons of its own.
+    pub(crate) const TELLING: [&str; 3] = [CREDENTIAL, SECURITY_TOKEN, SIGNATURE];
+    /// Those that official SDKs leave unsigned; Node leaves out the list itself.
+    pub(crate) const NEED_NO_SIGNATURE: [&str; 3] = [SECURITY_TOKEN, SIGNATURE, SIGNED_QUERIES];
+}
 
 /// Signs requests for one region and service.
 ///
@@ -138,7 +160,7 @@ impl<'a> Signer<'a> {
         let mut parameters = decode(request.uri().query().unwrap_or_default());
         if headers.contains_key(AUTHORIZATION)
             || headers.contains_key(&X_SECURITY_TOKEN)
-            || parameters.any(|(name, _)| QUERY_SIGNATURE.contains(&&*name))
+            || parameters.any(|(name, _)| parameter::TELLING.iter().any(|telling| *name == *telling.as_bytes()))
         {
             return Err(SignError::AlreadySigned);
         }
@@ -190,26 +212,33 @@ impl<'a> Signer<'a> {
         Scope { date, region: self.region.as_str(), service: self.service }
     }
 
+    /// A service stands between slashes in the credential, and is a label of regional host names.
+    fn check_service(&self) -> Result<(), SignError> {
+        match self.service.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')) {
+            true if !self.service.is_empty() => Ok(()),
+            _ => Err(SignError::InvalidService { service: self.service.to_owned() }),
+        }
+    }
+
     /// The value of `Authorization`, in one buffer.
     fn authorize(&self, canonical: &CanonicalRequest<'_>, at: Timestamp, date: &TimestampText) -> Result<HeaderValue, SignError> {
-        // It stands between slashes in `Authorization`, and is a label of regional host names.
-        if self.service.is_empty() || !self.service.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')) {
-            return Err(SignError::InvalidService { service: self.service.to_owned() });
-        }
+        self.check_service()?;
         let scope = self.scope(date);
         let key = self.who.signing_key(at, self.region, self.service);
         let signature = scope.sign(&key, canonical);
-        let mut text = Vec::with_capacity(512);
-        let mut put = |piece: &str| text.extend_from_slice(piece.as_bytes());
-        put(ALGORITHM);
-        put(" Credential=");
-        put(self.who.access_key_id());
-        put("/");
-        scope.pieces().into_iter().for_each(&mut put);
-        put(", SignedHeaders=");
-        signed_headers(canonical.headers, &mut put);
-        put(", Signature=");
-        put(signature.as_str());
+        let pieces = |put: &mut dyn FnMut(&str)| {
+            [ALGORITHM, " Credential=", self.who.access_key_id(), "/"].into_iter().for_each(&mut *put);
+            scope.pieces().into_iter().for_each(&mut *put);
+            put(", SignedHeaders=");
+            signed_headers(canonical.headers, &mut *put);
+            put(", Signature=");
+            put(signature.as_str());
+        };
+        // Counted first: a buffer that is full becomes the header's without a copy.
+        let mut length = 0;
+        pieces(&mut |piece| length += piece.len());
+        let mut text = Vec::with_capacity(length);
+        pieces(&mut |piece| text.extend_from_slice(piece.as_bytes()));
         let mut value = HeaderValue::from_maybe_shared(Bytes::from(text)).expect("every piece was checked to be visible ASCII");
         value.set_sensitive(true);
         Ok(value)
@@ -292,7 +321,7 @@ impl fmt::Debug for Signature {
 #[non_exhaustive]
 pub enum SignError {
     /// The request carries a signature or a session token already, in its headers or its query. Sign a fresh request: the
-    /// old token may be another account's.
+    /// old token may be another account's. A URI to presign must have no parameter of a signature at all.
     AlreadySigned,
     /// The names to sign lack `x-date`: such a signature would be valid for ever.
     DateNotSigned,
@@ -311,6 +340,16 @@ pub enum SignError {
         /// What the signer was given.
         service: String,
     },
+    /// A URI cannot be presigned.
+    Uri {
+        /// What was expected of it.
+        expected: &'static str,
+    },
+    /// A presigned request cannot be valid for that long.
+    Validity {
+        /// What was asked for.
+        seconds: u64,
+    },
 }
 
 impl fmt::Display for SignError {
@@ -323,6 +362,8 @@ impl fmt::Display for SignError {
             Self::InvalidService { service } => {
                 write!(f, "expected a service of letters, digits, `-` and `_`, like `ecs`, not {service:?}")
             }
+            Self::Uri { expected } => write!(f, "expected {expected} in the URI to presign"),
+            Self::Validity { seconds } => write!(f, "expected a validity of 1 to {MAX_VALIDITY_SECONDS} seconds, not {seconds}"),
         }
     }
 }
@@ -348,6 +389,11 @@ pub(crate) fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Op
 pub(crate) fn host_of<B>(request: &Request<B>) -> Result<Option<&[u8]>, Repeated> {
     Ok(match single(request.headers(), &HOST)? {
         Some(value) => Some(trimmed(value.as_bytes())),
-        None => request.uri().authority().and_then(|authority| authority.as_str().rsplit('@').next()).map(str::as_bytes),
+        None => uri_host(request.uri()),
     })
+}
+
+/// Host and port.
+fn uri_host(uri: &Uri) -> Option<&[u8]> {
+    uri.authority().and_then(|authority| authority.as_str().rsplit('@').next()).map(str::as_bytes)
 }

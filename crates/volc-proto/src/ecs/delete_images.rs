@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::action::Action;
 use crate::json::{Object, Text};
 use crate::query::Query;
-use crate::reply::{ErrorBody, owned, printable};
+use crate::reply::{ErrorBody, printable};
 
 /// The ID of a custom image, such as `image-ebgy1og99tfct0example`. Cheap to clone.
 ///
@@ -279,17 +279,15 @@ impl DeleteImagesOutput {
 }
 
 /// Why one image was not deleted.
+///
+/// Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ItemError {
-    code: String,
-    message: String,
+    code: Arc<str>,
+    message: Arc<str>,
 }
 
 impl ItemError {
-    pub(super) fn new(code: String, message: String) -> Self {
-        Self { code, message }
-    }
-
     /// `Code`, as the service wrote it: `InvalidImage.Shared`.
     pub fn code(&self) -> &str {
         &self.code
@@ -303,6 +301,12 @@ impl ItemError {
     /// What it means, after the table of <https://www.volcengine.com/docs/6396/120265>.
     pub fn kind(&self) -> ItemErrorKind {
         kind_of(&self.code)
+    }
+}
+
+impl From<&ErrorBody<'_>> for ItemError {
+    fn from(error: &ErrorBody<'_>) -> Self {
+        Self { code: error.code().into(), message: error.message().into() }
     }
 }
 
@@ -407,12 +411,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Details<'a> {
 impl<'de> Deserialize<'de> for DeleteImagesOutput {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let details = Output::deserialize(deserializer)?.operation_details.map_or(Vec::new(), |Details(details)| details);
-        let operation_details = details.into_iter().map(|Object(detail)| OperationDetail {
-            image_id: detail.image_id.map(|Text(id)| id.into_owned()).filter(|id| !id.is_empty()),
-            error: detail
-                .error
-                .filter(|Object(error)| error.says_something())
-                .map(|Object(error)| ItemError { code: owned(error.code), message: owned(error.message) }),
+        let operation_details = details.iter().map(|Object(detail)| OperationDetail {
+            image_id: detail.id().map(str::to_owned),
+            error: detail.failure().map(ItemError::from),
         });
         Ok(Self { operation_details: operation_details.collect() })
     }

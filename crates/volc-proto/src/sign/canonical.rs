@@ -130,14 +130,14 @@ pub(crate) fn canonical_path(path: &str) -> Cow<'_, str> {
     if path.is_empty() || path == "/" {
         return Cow::Borrowed("/");
     }
-    let mut canonical = String::with_capacity(path.len());
+    let mut canonical = Vec::with_capacity(path.len());
     for (index, segment) in path.split('/').enumerate() {
         if index > 0 {
-            canonical.push('/');
+            canonical.push(b'/');
         }
         write_escaped(&mut canonical, &Cow::from(percent_decode(segment.as_bytes())));
     }
-    Cow::Owned(canonical)
+    Cow::Owned(String::from_utf8(canonical).expect("what is written is ASCII"))
 }
 
 /// A header's value without blanks at its ends.

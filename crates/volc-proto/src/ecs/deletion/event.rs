@@ -42,6 +42,13 @@ pub enum Event {
     Intent(Intent),
     /// An attempt was answered, or lost.
     Outcome(AttemptOutcome),
+    /// The run waits, for its pace or because something asked it to. Drivers tell it about once a second, so that a caller
+    /// can show it and break it off. Nothing happened: a journal may leave it out.
+    Wait {
+        /// How much is left, in milliseconds in JSON.
+        #[serde(rename = "left_ms", with = "milliseconds")]
+        left: Duration,
+    },
 }
 
 /// What a run is about. Two runs with the same list, snapshot choice, endpoint and region are one job; the key may change.

@@ -10,7 +10,7 @@ use http::{HeaderMap, Response, StatusCode};
 use super::outcome::{Reason, ReasonKind};
 use crate::action::Action;
 use crate::ecs::delete_images::{Detail, ImageId, ItemError, ItemErrorKind, Output};
-use crate::json::{Object, Text};
+use crate::json::Object;
 use crate::reply::{ApiError, ApiErrorKind, ReplyError, parse_as};
 
 /// What became of a whole attempt.
@@ -122,6 +122,7 @@ fn of_api_error(error: &ApiError) -> Meaning {
 }
 
 fn per_image(asked: &[&ImageId], output: &Output<'_>) -> Meaning {
+    let mut errors = Errors::default();
     let details: Vec<(Option<&str>, &Detail<'_>)> = match &output.operation_details {
         Some(details) => details.0.iter().map(|Object(detail)| (detail.id(), detail)).collect(),
         None => Vec::new(),
@@ -129,7 +130,8 @@ fn per_image(asked: &[&ImageId], output: &Output<'_>) -> Meaning {
     // What services do: every image, in the order asked. Nothing has to be searched then.
     let in_order = details.len() == asked.len() && details.iter().zip(asked).all(|((id, _), asked)| *id == Some(asked.as_str()));
     if in_order {
-        return Meaning::Images { verdicts: details.iter().map(|(_, detail)| verdict(detail)).collect(), foreign: Vec::new() };
+        let verdicts = details.iter().map(|(_, detail)| errors.verdict(detail)).collect();
+        return Meaning::Images { verdicts, foreign: Vec::new() };
     }
 
     let mut sorted: Vec<_> = details.iter().filter_map(|(id, detail)| Some(((*id)?, *detail))).collect();
@@ -140,7 +142,7 @@ fn per_image(asked: &[&ImageId], output: &Output<'_>) -> Meaning {
     let verdicts = asked.iter().map(|asked| {
         let from = sorted.partition_point(|(id, _)| *id < asked.as_str());
         let listed = sorted[from..].iter().take_while(|(id, _)| *id == asked.as_str());
-        let mut verdicts = listed.map(|(_, detail)| verdict(detail));
+        let mut verdicts = listed.map(|(_, detail)| errors.verdict(detail));
         match verdicts.next() {
             None => Verdict::Open(not_listed.clone()),
             Some(first) if verdicts.any(|other| other != first) => Verdict::Open(contradictory.clone()),
@@ -158,17 +160,26 @@ fn per_image(asked: &[&ImageId], output: &Output<'_>) -> Meaning {
     Meaning::Images { verdicts, foreign }
 }
 
-fn verdict(detail: &Detail<'_>) -> Verdict {
-    let Some(error) = detail.failure() else { return Verdict::Accepted };
-    let text = |text: &Option<Text<'_>>| text.as_ref().map_or(String::new(), |Text(text)| text.clone().into_owned());
-    let error = ItemError::new(text(&error.code), text(&error.message));
-    match error.kind() {
-        ItemErrorKind::NotFound => Verdict::NotFound,
-        ItemErrorKind::Shared => Verdict::Refused(error),
-        ItemErrorKind::Busy => Verdict::Busy(error),
-        ItemErrorKind::WrongStatus => Verdict::WrongStatus(error),
-        ItemErrorKind::Transient => Verdict::Open(Reason::new(ReasonKind::Failed, &error).with_code(error.code())),
-        ItemErrorKind::Unknown => Verdict::Unknown(error),
+/// The images of one reply mostly fail in the same way, and then share their error.
+#[derive(Default)]
+struct Errors {
+    last: Option<ItemError>,
+}
+
+impl Errors {
+    fn verdict(&mut self, detail: &Detail<'_>) -> Verdict {
+        let Some(failure) = detail.failure() else { return Verdict::Accepted };
+        let same = |last: &ItemError| last.code() == failure.code() && last.message() == failure.message();
+        let error = self.last.take().filter(same).unwrap_or_else(|| ItemError::from(failure));
+        self.last = Some(error.clone());
+        match error.kind() {
+            ItemErrorKind::NotFound => Verdict::NotFound,
+            ItemErrorKind::Shared => Verdict::Refused(error),
+            ItemErrorKind::Busy => Verdict::Busy(error),
+            ItemErrorKind::WrongStatus => Verdict::WrongStatus(error),
+            ItemErrorKind::Transient => Verdict::Open(Reason::new(ReasonKind::Failed, &error).with_code(error.code())),
+            ItemErrorKind::Unknown => Verdict::Unknown(error),
+        }
     }
 }
 

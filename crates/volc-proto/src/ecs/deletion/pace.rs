@@ -56,10 +56,10 @@ impl Pace {
         self.not_before = self.not_before.max(time);
     }
 
-    /// The service answers: back to the policy's pace, step by step.
+    /// The service answers: back to the policy's pace, in steps so small that the run stays near the rate that it found.
     pub(crate) fn accepted(&mut self, policy: &Policy) {
         self.streak = None;
-        self.interval = (self.interval / 2).max(policy.interval());
+        self.interval = (self.interval / 16 * 15).max(policy.interval());
     }
 
     /// The service wants fewer requests.
@@ -113,7 +113,7 @@ mod tests {
         pace.throttled(&policy);
         assert_eq!(pace.interval, Duration::from_millis(400));
         pace.accepted(&policy);
-        assert_eq!(pace.interval, Duration::from_millis(200));
+        assert_eq!(pace.interval, Duration::from_millis(375));
         for _ in 0..100 {
             pace.throttled(&policy);
         }

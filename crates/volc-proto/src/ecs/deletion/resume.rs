@@ -31,6 +31,7 @@ impl Deletion {
                     }
                     self.enter(begin.context)?;
                 }
+                Event::Wait { .. } => {}
                 _ if self.context.is_none() => return Err(InvalidJournal::Begin),
                 Event::Intent(intent) => {
                     self.next_attempt = self.next_attempt.max(intent.attempt.0.saturating_add(1));

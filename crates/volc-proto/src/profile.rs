@@ -1,0 +1,323 @@
+//! The configuration of the vendor's command line, read from its text.
+//!
+//! Knows the shape of `~/.volcengine/config.json`; never meets a file or a variable. After volcengine-cli and
+//! volcengine-go-sdk (`volcengine/credentials/clicreds/cli_provider.go`).
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt;
+
+use serde::Deserialize;
+
+use crate::credentials::{Credentials, InvalidCredentials};
+use crate::json::{Integer, Object, Text};
+use crate::region::{InvalidRegion, Region};
+use crate::timestamp::Timestamp;
+
+/// One profile of the vendor CLI's `config.json`: a key, and the region it is meant for.
+///
+/// ```
+/// use volc_proto::Profile;
+/// // In a program: the file named by `VOLCENGINE_CLI_CONFIG_FILE`, else `~/.volcengine/config.json`; the profile named
+/// // by `VOLCENGINE_PROFILE`, if it is set.
+/// let text = r#"{"current":"ci","profiles":{"ci":{
+///     "mode":"ak","access-key":"AKLTZXhhbXBsZQexample","secret-key":"c2VjcmV0","region":"cn-beijing"}}}"#;
+/// let profile = Profile::parse(text, None)?;
+/// assert_eq!(profile.region().map(|region| region.as_str()), Some("cn-beijing"));
+/// assert_eq!(profile.credentials().masked_key_id(), "AKLT****mple");
+/// # Ok::<(), volc_proto::InvalidProfile>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Profile {
+    name: String,
+    credentials: Credentials,
+    region: Option<Region>,
+    expires_at: Option<Timestamp>,
+}
+
+#[derive(Deserialize)]
+struct Config<'a> {
+    #[serde(borrow)]
+    current: Option<Text<'a>>,
+    #[serde(borrow)]
+    profiles: Option<BTreeMap<String, Option<Object<Entry<'a>>>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Entry<'a> {
+    #[serde(borrow)]
+    mode: Option<Text<'a>>,
+    #[serde(borrow)]
+    access_key: Option<Text<'a>>,
+    #[serde(borrow)]
+    secret_key: Option<Text<'a>>,
+    #[serde(borrow)]
+    session_token: Option<Text<'a>>,
+    sts_expiration: Option<Integer>,
+    #[serde(borrow)]
+    region: Option<Text<'a>>,
+}
+
+impl Profile {
+    /// Reads the profile called `name`, or else the current one, or else that called `default`.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidProfile`]; in particular for a profile whose keys are not in the text but come from elsewhere (single
+    /// sign-on, a role), which names its mode.
+    pub fn parse(text: &str, name: Option<&str>) -> Result<Self, InvalidProfile> {
+        let config: Object<Config<'_>> =
+            serde_json::from_str(text).map_err(|error| InvalidProfile::Json { line: error.line(), column: error.column() })?;
+        let Object(Config { current, profiles }) = config;
+        let current = current.map(|Text(name)| name).filter(|name| !name.is_empty());
+        let name = name.or(current.as_deref()).unwrap_or("default").to_owned();
+        let mut profiles = profiles.unwrap_or_default();
+        let Some(Some(Object(entry))) = profiles.remove(&name) else {
+            return Err(InvalidProfile::NotFound { name, known: profiles.into_keys().collect() });
+        };
+        entry.read(name)
+    }
+
+    /// What it is called.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The key.
+    pub fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
+    /// The region, where it names one.
+    pub fn region(&self) -> Option<&Region> {
+        self.region.as_ref()
+    }
+
+    /// When the key expires, if it is a temporary one and the profile says so.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        self.expires_at
+    }
+}
+
+impl Entry<'_> {
+    fn read(self, name: String) -> Result<Profile, InvalidProfile> {
+        let owned = |text: Option<Text<'_>>| text.map_or_else(String::new, |Text(text)| text.into_owned());
+        let mode = owned(self.mode);
+        if !mode.trim().is_empty() && !mode.trim().eq_ignore_ascii_case("ak") {
+            return Err(InvalidProfile::Mode { profile: name, mode });
+        }
+        let credentials = Credentials::new(owned(self.access_key), owned(self.secret_key)).and_then(|who| {
+            let token = owned(self.session_token);
+            if token.is_empty() { Ok(who) } else { who.with_session_token(token) }
+        });
+        let credentials = match credentials {
+            Ok(credentials) => credentials,
+            Err(source) => return Err(InvalidProfile::Credentials { profile: name, source }),
+        };
+        let region = match owned(self.region) {
+            none if none.is_empty() => None,
+            region => match Region::new(region) {
+                Ok(region) => Some(region),
+                Err(source) => return Err(InvalidProfile::Region { profile: name, source }),
+            },
+        };
+        let expires_at = match self.sts_expiration {
+            None | Some(Integer(Some(0))) => None,
+            Some(Integer(Some(stamp @ 1..))) => Some(moment(stamp.unsigned_abs())),
+            Some(_) => return Err(InvalidProfile::Expiration { profile: name }),
+        };
+        Ok(Profile { name, credentials, region, expires_at })
+    }
+}
+
+/// A Unix time in seconds, milliseconds, microseconds or nanoseconds, told apart by size as the official Go SDK does. One
+/// beyond the year 9999 is taken for its end.
+fn moment(stamp: u64) -> Timestamp {
+    let unit = match stamp {
+        ..1_000_000_000_000 => 1,
+        ..1_000_000_000_000_000 => 1_000,
+        ..1_000_000_000_000_000_000 => 1_000_000,
+        _ => 1_000_000_000,
+    };
+    Timestamp::from_unix(stamp / unit).unwrap_or(Timestamp::MAX)
+}
+
+/// Why a text gives no profile. Nothing of it is shown but names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InvalidProfile {
+    /// It is not the JSON of a configuration.
+    Json {
+        /// Where, counted from 1.
+        line: usize,
+        /// Where in the line, counted from 1.
+        column: usize,
+    },
+    /// There is no profile of this name.
+    NotFound {
+        /// The name.
+        name: String,
+        /// Those that there are.
+        known: Vec<String>,
+    },
+    /// The keys of the profile are not in the text.
+    Mode {
+        /// The profile.
+        profile: String,
+        /// Its mode, such as `sso`.
+        mode: String,
+    },
+    /// The profile's key cannot be used.
+    Credentials {
+        /// The profile.
+        profile: String,
+        /// Why.
+        source: InvalidCredentials,
+    },
+    /// The profile's region cannot be one.
+    Region {
+        /// The profile.
+        profile: String,
+        /// Why.
+        source: InvalidRegion,
+    },
+    /// The profile's `sts-expiration` is no time.
+    Expiration {
+        /// The profile.
+        profile: String,
+    },
+}
+
+impl fmt::Display for InvalidProfile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // What JSON's own error says could be a part of the text, and that a secret.
+            Self::Json { line, column } => {
+                write!(f, "expected the JSON of a CLI configuration, which line {line}, column {column} is not")
+            }
+            Self::NotFound { name, known } if known.is_empty() => write!(f, "expected a profile {name:?}, but there is none"),
+            Self::NotFound { name, known } => write!(f, "expected a profile {name:?}, but there are only {known:?}"),
+            Self::Mode { profile, mode } => {
+                write!(f, "expected keys (mode `ak`) in the profile {profile:?}, which gets them by the mode {mode:?}")
+            }
+            Self::Credentials { profile, .. } => write!(f, "expected a usable key in the profile {profile:?}"),
+            Self::Region { profile, .. } => write!(f, "expected a region's name in the profile {profile:?}"),
+            Self::Expiration { profile } => {
+                write!(f, "expected a Unix time in `sts-expiration` of the profile {profile:?}")
+            }
+        }
+    }
+}
+
+impl Error for InvalidProfile {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Credentials { source, .. } => Some(source),
+            Self::Region { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONFIG: &str = r#"{
+        "current": "ci",
+        "profiles": {
+            "ci": {"mode": "ak", "access-key": "AKLTCI", "secret-key": "s", "session-token": "", "sts-expiration": 0,
+                   "region": "", "disable-ssl": false, "endpoint-resolver": "", "use-dual-stack": false},
+            "default": {"access-key": "AKLTDEFAULT", "secret-key": "s\u002b"},
+            "temporary": {"mode": " AK ", "access-key": "AKTP", "secret-key": "s", "session-token": "t",
+                          "sts-expiration": 1700000000, "region": "cn-beijing"},
+            "sso": {"mode": "sso", "sso-session-name": "s", "account-id": "1", "role-name": "r"},
+            "gone": null
+        },
+        "sso-session": {"s": {"name": "s", "registration-scopes": []}}
+    }"#;
+
+    #[test]
+    fn a_name_goes_before_the_current_profile_and_that_before_the_default() {
+        let key = |text: &str, name| Profile::parse(text, name).unwrap().credentials().access_key_id().to_owned();
+        assert_eq!(key(CONFIG, Some("temporary")), "AKTP");
+        assert_eq!(key(CONFIG, None), "AKLTCI");
+        assert_eq!(key(&CONFIG.replace(r#""current": "ci""#, r#""current": """#), None), "AKLTDEFAULT");
+        assert_eq!(key(&CONFIG.replace(r#""current": "ci","#, ""), None), "AKLTDEFAULT");
+    }
+
+    #[test]
+    fn a_temporary_key_has_its_token_its_region_and_its_end() {
+        let profile = Profile::parse(CONFIG, Some("temporary")).unwrap();
+        assert_eq!(profile.name(), "temporary");
+        assert_eq!(profile.region().map(Region::as_str), Some("cn-beijing"));
+        assert_eq!(profile.expires_at().map(Timestamp::unix), Some(1_700_000_000));
+        assert_eq!(profile.credentials().session_token(), Some("t"));
+
+        let plain = Profile::parse(CONFIG, None).unwrap();
+        assert_eq!((plain.region(), plain.expires_at(), plain.credentials().session_token()), (None, None, None));
+    }
+
+    #[test]
+    fn an_end_may_be_in_any_unit() {
+        for (stamp, unix) in [
+            (1, 1),
+            (1_700_000_000, 1_700_000_000),
+            (1_700_000_000_999, 1_700_000_000),
+            (1_700_000_000_999_999, 1_700_000_000),
+            (1_700_000_000_999_999_999, 1_700_000_000),
+            (999_999_999_999, Timestamp::MAX.unix()),
+            (1_000_000_000_000, 1_000_000_000),
+            (1_000_000_000_000_000, 1_000_000_000),
+            (1_000_000_000_000_000_000, 1_000_000_000),
+            (i64::MAX.unsigned_abs(), 9_223_372_036),
+        ] {
+            let text = CONFIG.replace("1700000000", &stamp.to_string());
+            let end = Profile::parse(&text, Some("temporary")).unwrap().expires_at();
+            assert_eq!(end.map(Timestamp::unix), Some(unix), "{stamp}");
+        }
+        for stamp in ["-1", "1.5", "\"soon\"", "{}"] {
+            let text = CONFIG.replace("1700000000", stamp);
+            let error = Profile::parse(&text, Some("temporary")).unwrap_err();
+            assert_eq!(error, InvalidProfile::Expiration { profile: "temporary".to_owned() }, "{stamp}");
+        }
+    }
+
+    #[test]
+    fn a_profile_without_keys_of_its_own_names_its_mode() {
+        let error = Profile::parse(CONFIG, Some("sso")).unwrap_err();
+        assert_eq!(error, InvalidProfile::Mode { profile: "sso".to_owned(), mode: "sso".to_owned() });
+        assert!(error.to_string().contains("sso"), "{error}");
+    }
+
+    #[test]
+    fn a_profile_that_is_not_there_names_those_that_are() {
+        for name in ["other", "gone"] {
+            let error = Profile::parse(CONFIG, Some(name)).unwrap_err().to_string();
+            assert!(error.contains(name) && error.contains("temporary"), "{error}");
+        }
+        for text in ["{}", r#"{"profiles":null}"#, r#"{"profiles":{}}"#] {
+            let error = Profile::parse(text, None).unwrap_err();
+            assert_eq!(error, InvalidProfile::NotFound { name: "default".to_owned(), known: vec![] }, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_error_tells_what_is_wrong_and_repeats_no_secret() {
+        let with = |from: &str, to: &str| Profile::parse(&CONFIG.replace(from, to), Some("temporary")).unwrap_err();
+        for error in [
+            with(r#""secret-key": "s", "session-token": "t""#, r#""secret-key": ["hunter2"], "session-token": "t""#),
+            with(r#""session-token": "t""#, r#""session-token": "hunter2 hunter2""#),
+            with(r#""access-key": "AKTP""#, r#""access-key": "hunter2/""#),
+            with(r#"{"mode": " AK ""#, r#""hunter2", "x": {"mode": " AK ""#),
+            Profile::parse("\"hunter2\"", None).unwrap_err(),
+            Profile::parse("", None).unwrap_err(),
+        ] {
+            let source = error.source().map(ToString::to_string);
+            assert!(!format!("{error} {error:?} {source:?}").contains("hunter2"), "{error:?}");
+        }
+        let error = with("cn-beijing", "cn.beijing");
+        assert!(matches!(&error, InvalidProfile::Region { profile, .. } if profile == "temporary"), "{error:?}");
+    }
+}

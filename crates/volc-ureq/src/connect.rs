@@ -1,0 +1,70 @@
+//! Proof that nothing was sent.
+//!
+//! ureq has one error type for all that can happen to a request, and most of its values say nothing of when it happened.
+//! What fails in the resolver or in the connector (TLS and the proxy's tunnel included) fails before the first byte of a
+//! request is written, so these two mark their errors.
+
+use std::error::Error;
+use std::fmt;
+
+use ureq::config::Config;
+use ureq::http::Uri;
+// ureq may change these in a minor version. Only the signatures of two traits are used.
+use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{ConnectionDetails, Connector, DefaultConnector, NextTimeout, Transport};
+
+/// An agent whose errors carry the mark.
+pub(crate) fn agent(config: Config) -> ureq::Agent {
+    ureq::Agent::with_parts(config, Marking(DefaultConnector::default()), Marking(DefaultResolver::default()))
+}
+
+/// The error and whether it bears the mark, which is taken off.
+pub(crate) fn unmark(error: ureq::Error) -> (ureq::Error, bool) {
+    match error {
+        ureq::Error::Other(other) => match other.downcast::<NothingSent>() {
+            Ok(marked) => (marked.0, true),
+            Err(other) => (ureq::Error::Other(other), false),
+        },
+        error => (error, false),
+    }
+}
+
+/// The connector calls itself for the way to a proxy: an error that has the mark keeps it.
+fn mark(error: ureq::Error) -> ureq::Error {
+    match error {
+        ureq::Error::Other(other) if other.is::<NothingSent>() => ureq::Error::Other(other),
+        error => ureq::Error::Other(Box::new(NothingSent(error))),
+    }
+}
+
+#[derive(Debug)]
+struct NothingSent(ureq::Error);
+
+impl fmt::Display for NothingSent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("nothing was sent")
+    }
+}
+
+impl Error for NothingSent {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+#[derive(Debug)]
+struct Marking<T>(T);
+
+impl Resolver for Marking<DefaultResolver> {
+    fn resolve(&self, uri: &Uri, config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        self.0.resolve(uri, config, timeout).map_err(mark)
+    }
+}
+
+impl Connector for Marking<DefaultConnector> {
+    type Out = Box<dyn Transport>;
+
+    fn connect(&self, details: &ConnectionDetails<'_>, chained: Option<()>) -> Result<Option<Self::Out>, ureq::Error> {
+        self.0.connect(details, chained).map_err(mark)
+    }
+}

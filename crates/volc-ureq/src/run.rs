@@ -1,0 +1,130 @@
+//! Driving a [`Deletion`]: the only place that waits.
+
+use std::convert::Infallible;
+use std::error::Error as StdError;
+use std::fmt;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::ops::ControlFlow;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use volc_proto::Fate;
+use volc_proto::ecs::{Context, Deletion, Event, ImageId, InvalidDeletion, Policy, Report, Snapshots, Step};
+
+use crate::{Client, PRODUCT};
+
+/// Waits are told, and can be broken off, this often.
+const TICK: Duration = Duration::from_secs(1);
+
+impl Client {
+    /// Deletes any number of images, with the default [`Policy`], and reports what became of each.
+    ///
+    /// A report is no success by itself: see [`Report::into_result`].
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidDeletion`] for no image at all. Whatever happens later is told per image.
+    pub fn delete_images(&self, ids: impl IntoIterator<Item = ImageId>, snapshots: Snapshots) -> Result<Report, InvalidDeletion> {
+        // As random as a hash table's keys: enough to spread the waits of many clients.
+        let jitter_seed = RandomState::new().build_hasher().finish();
+        let mut deletion = Deletion::new(ids, snapshots, Policy { jitter_seed, ..Policy::default() })?;
+        Ok(self.run(&mut deletion))
+    }
+
+    /// Runs a deletion to its end, one attempt after another (whatever [`Policy::in_flight`] says).
+    ///
+    /// It may have run before, with this client or another, and was stopped, dropped or resumed: what is settled stays so.
+    pub fn run(&self, deletion: &mut Deletion) -> Report {
+        match self.run_with(deletion, |_| Ok::<_, Infallible>(ControlFlow::Continue(()))) {
+            Ok(report) => report,
+            Err(never) => match never {},
+        }
+    }
+
+    /// As [`run`](Self::run), and hands every event to `on` when it happens: to write a journal, to show progress, to
+    /// interrupt. [`Event::Intent`] comes before its attempt is sent: what `on` has written then is safe.
+    ///
+    /// Where `on` breaks, nothing more is sent, not even the attempt whose intent it was given.
+    ///
+    /// # Errors
+    ///
+    /// The first error of `on`, with the same effect as a break. `on` is not called again; the deletion knows all that
+    /// happened, and can be run on.
+    pub fn run_with<E>(
+        &self,
+        deletion: &mut Deletion,
+        mut on: impl FnMut(&Event) -> Result<ControlFlow<()>, E>,
+    ) -> Result<Report, E> {
+        let started = Instant::now();
+        let mut failure = None;
+        // Whether the run may go on.
+        let mut tell = |event: &Event| match failure.is_none().then(|| on(event)) {
+            Some(Ok(ControlFlow::Continue(()))) => true,
+            Some(Ok(ControlFlow::Break(()))) | None => false,
+            Some(Err(error)) => {
+                failure = Some(error);
+                false
+            }
+        };
+        const BROKEN_OFF: &str = "the caller broke it off";
+
+        deletion.abandon();
+        match deletion.begin(Context::new(&self.endpoint, &self.credentials(), PRODUCT, self.now())) {
+            Ok(event) if tell(&event) => {}
+            Ok(_) => deletion.stop(BROKEN_OFF),
+            Err(error) => deletion.stop(error),
+        }
+        loop {
+            let event = match deletion.step(started.elapsed()) {
+                Step::Send(mut attempt) => {
+                    let (id, timeout, at) = (attempt.id(), attempt.timeout(), self.now());
+                    let intent = attempt.intent(at);
+                    let request = attempt.request(&self.endpoint, &self.credentials(), at);
+                    if !tell(&intent) {
+                        deletion.stop(BROKEN_OFF);
+                        deletion.lost(id, started.elapsed(), Fate::Unsent, BROKEN_OFF)
+                    } else {
+                        match request.map(|request| self.exchange(request, timeout)) {
+                            Ok(Ok(response)) => deletion.answered(id, started.elapsed(), &response),
+                            Ok(Err(lost)) => {
+                                if lost.certificate_refused() {
+                                    deletion.stop(Chain(&lost));
+                                }
+                                deletion.lost(id, started.elapsed(), lost.fate(), Chain(&lost))
+                            }
+                            Err(error) => deletion.lost(id, started.elapsed(), Fate::Unsent, Chain(&error)),
+                        }
+                    }
+                }
+                Step::Wait(left) => {
+                    thread::sleep(left.min(TICK));
+                    (left > TICK).then_some(Event::Wait { left: left.saturating_sub(TICK) })
+                }
+                // With one attempt at a time nothing is ever pending.
+                Step::Pending | Step::Done => break,
+            };
+            if event.is_some_and(|event| !tell(&event)) {
+                deletion.stop(BROKEN_OFF);
+            }
+        }
+        match failure {
+            Some(error) => Err(error),
+            None => Ok(deletion.report()),
+        }
+    }
+}
+
+/// An error with its sources, in one line: a report has no place for a chain.
+struct Chain<'a>(&'a dyn StdError);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(error) = source {
+            write!(f, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,510 @@
+//! A second opinion on a run: what the table and the laws say must be known, may be sent and must be reported, written from
+//! the specification and not from the machine.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
+
+use volc_proto::ecs::{AttemptId, Evidence, ImageId, Outcome, Policy, Report, Stop};
+
+use crate::machine_service::{Means, Service, Spoken, Word};
+
+/// Now, by the run's own clock, which stands still while no driver runs, and by the world's.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Moment {
+    /// The run's.
+    pub own: Duration,
+    /// The world's.
+    pub world: Duration,
+}
+
+/// What must be known of an image.
+#[derive(Debug, Clone, PartialEq)]
+enum Known {
+    NotDeleted,
+    Busy(String),
+    Refused(String),
+    Unclear,
+    Gone(Evidence),
+}
+
+#[derive(Debug)]
+struct Image {
+    known: Known,
+    /// An attempt may have deleted it, and no later reply has spoken of it.
+    doubt: bool,
+    /// An attempt may have reached the service.
+    touched: bool,
+    in_flight: bool,
+    /// Whether it must, or must not, be asked for again in this pass; either will do where nothing is said.
+    again: Option<bool>,
+    /// In this pass.
+    tally: Tally,
+    /// The most images that it may be sent with: half of those with which it was refused.
+    together: usize,
+}
+
+/// What was sent for an image in one pass.
+#[derive(Debug, Default)]
+struct Tally {
+    sends: u32,
+    /// Those that count against `Policy::attempts`.
+    counted: u32,
+    halvings: u32,
+    busy_since: Option<Duration>,
+    busy_asked: u32,
+    not_before: Duration,
+}
+
+/// What holds from the start, or from `retry_left` or `resume`, to the next of these.
+#[derive(Debug, Default)]
+struct Pass {
+    started: Option<Duration>,
+    accepted: bool,
+    /// The first attempt after the clock was corrected.
+    corrected: Option<u64>,
+    /// Images that were answered: those that are missing, and whether others were not, or were not spoken of.
+    missing: usize,
+    others: bool,
+    silent: bool,
+    streak: (String, u32),
+    failures: u32,
+    /// Why nothing may be sent any more.
+    over: Option<&'static str>,
+    asked_to_stop: bool,
+    hopeless: bool,
+    clock_refused_twice: bool,
+    long_wait: bool,
+}
+
+/// The laws, over one run with all its drivers and crashes.
+#[derive(Debug)]
+pub struct Laws {
+    policy: Policy,
+    ids: Vec<ImageId>,
+    index: HashMap<ImageId, usize>,
+    images: Vec<Image>,
+    flights: BTreeMap<u64, Vec<usize>>,
+    next_attempt: u64,
+    pass: Pass,
+    /// By the world's clock.
+    hold_until: Duration,
+    last_send: Option<Duration>,
+    before: Vec<Outcome>,
+    foreign: Vec<String>,
+    landed: usize,
+}
+
+/// The number of an attempt. Its type shows it only to people.
+pub fn number(id: AttemptId) -> u64 {
+    id.to_string().parse().expect("a number")
+}
+
+impl Laws {
+    /// The laws for a list without duplicates.
+    pub fn new(ids: Vec<ImageId>, policy: Policy) -> Self {
+        let image = |_: &ImageId| Image {
+            known: Known::NotDeleted,
+            doubt: false,
+            touched: false,
+            in_flight: false,
+            again: Some(true),
+            tally: Tally::default(),
+            together: 100,
+        };
+        Self {
+            index: ids.iter().enumerate().map(|(index, id)| (id.clone(), index)).collect(),
+            images: ids.iter().map(image).collect(),
+            ids,
+            policy,
+            flights: BTreeMap::new(),
+            next_attempt: 1,
+            pass: Pass::default(),
+            hold_until: Duration::ZERO,
+            last_send: None,
+            before: Vec::new(),
+            foreign: Vec::new(),
+            landed: 0,
+        }
+    }
+
+    /// `step` is called.
+    pub fn stepped(&mut self, now: Moment) {
+        self.pass.started.get_or_insert(now.own);
+    }
+
+    /// `stop` was called.
+    pub fn stopped(&mut self) {
+        self.pass.asked_to_stop = true;
+        self.over("stop was called");
+    }
+
+    /// `step` said `Send`.
+    pub fn sent(&mut self, id: AttemptId, images: &[ImageId], now: Moment) {
+        let id = number(id);
+        let policy = self.policy.clone();
+        assert_eq!(self.pass.over, None, "law 7: {id} is sent after a stop");
+        assert!(id >= self.next_attempt, "law 2: the number {id} is used twice");
+        self.next_attempt = id + 1;
+
+        assert!((1..=policy.chunk).contains(&images.len()), "law 2: {} images are sent, {} allowed", images.len(), policy.chunk);
+        let mut once = HashSet::new();
+        assert!(images.iter().all(|id| once.insert(id)), "law 2: an image is sent twice in {images:?}");
+
+        let limit = if self.pass.accepted { policy.in_flight } else { 1 };
+        assert!(self.flights.len() < limit, "{} attempts are in flight, {limit} allowed", self.flights.len() + 1);
+
+        assert!(now.world >= self.hold_until, "law 6: sent at {:?}, sooner than Retry-After allowed: {:?}", now.world, self.hold_until);
+        if let (Some(last), Some(rate)) = (self.last_send, policy.requests_per_second) {
+            // Half a microsecond for the rounding of floats.
+            let earliest = last + Duration::from_secs_f64(1.0 / rate).saturating_sub(Duration::from_nanos(500));
+            assert!(now.world >= earliest, "sent faster than {rate} a second");
+        }
+        self.last_send = Some(now.world);
+        if let (Some(deadline), Some(started)) = (policy.deadline, self.pass.started) {
+            assert!(now.own + policy.attempt_timeout <= started + deadline, "sent too late to finish before the deadline");
+        }
+
+        let busy = busy_asks(&policy);
+        let mut indices = Vec::with_capacity(images.len());
+        for name in images {
+            let index = *self.index.get(name).unwrap_or_else(|| panic!("law 2: {name} was never asked for"));
+            indices.push(index);
+            let image = &mut self.images[index];
+            assert!(!matches!(image.known, Known::Gone(_) | Known::Refused(_)), "law 2: {name} is settled, and sent");
+            assert!(!image.in_flight, "law 2: {name} is in two attempts at once");
+            assert_ne!(image.again, Some(false), "law 1: {name} is asked for once more than it may be, {:?}", image.tally);
+            assert!(images.len() <= image.together, "{name} was refused in a chunk, which was not halved");
+            let tally = &mut image.tally;
+            assert!(now.own >= tally.not_before, "{name} is busy, and asked for sooner than `busy_every` says");
+            tally.sends += 1;
+            tally.counted += 1;
+            assert!(tally.counted <= policy.attempts, "law 1: more attempts for {name} than {}: {tally:?}", policy.attempts);
+            assert!(tally.busy_asked <= busy, "law 1: {name} is asked for again more often than {busy} times: {tally:?}");
+            let most = policy.attempts + 1 + busy + tally.halvings;
+            assert!(tally.sends <= most, "law 1: {name} is sent more often than {most} times: {tally:?}");
+            image.in_flight = true;
+        }
+        self.flights.insert(id, indices);
+    }
+
+    /// An attempt was answered, or lost.
+    pub fn landed(&mut self, id: AttemptId, spoken: &Spoken, now: Moment) {
+        let id = number(id);
+        let images = self.flights.remove(&id).expect("an attempt in flight");
+        self.landed += 1;
+        for id in &spoken.foreign {
+            if !self.foreign.contains(id) {
+                self.foreign.push(id.clone());
+            }
+        }
+        for &index in &images {
+            self.images[index].in_flight = false;
+        }
+        match &spoken.means {
+            Means::NotDone(kind) => {
+                self.each(&images, |image, policy| image.again = Some(image.tally.counted < policy.attempts));
+                self.failed(kind);
+            }
+            Means::Clock => {
+                let next = self.next_attempt;
+                if id < *self.pass.corrected.get_or_insert(next) {
+                    self.each(&images, |image, _| {
+                        image.tally.counted = image.tally.counted.saturating_sub(1);
+                        image.again = Some(true);
+                    });
+                } else {
+                    self.each(&images, |image, _| image.again = Some(false));
+                    self.pass.clock_refused_twice = true;
+                    self.over("the clock was refused twice");
+                }
+            }
+            Means::Refused { status, code } => self.refused(&images, *status, code),
+            Means::Maybe(kind, again) => {
+                self.each(&images, |image, policy| {
+                    image.unclear();
+                    image.again = Some(*again && image.tally.counted < policy.attempts);
+                });
+                self.failed(kind);
+            }
+            Means::Stated(words) => {
+                self.pass.accepted = true;
+                self.pass.streak = Default::default();
+                self.pass.failures = 0;
+                for (&index, word) in images.iter().zip(words) {
+                    self.stated(index, word, now);
+                }
+                // Whether an image that was not spoken of was answered is not said: then nothing is demanded.
+                let all_missing = !self.pass.others && !self.pass.silent;
+                if self.pass.missing >= 100 && all_missing && !self.policy.missing_ok {
+                    self.over("the first 100 images do not exist");
+                }
+            }
+        }
+        if let Some(wait) = spoken.retry_after {
+            self.hold_until = self.hold_until.max(now.world.saturating_add(wait));
+            let end = now.own.saturating_add(wait).saturating_add(self.policy.attempt_timeout);
+            let deadline = self.policy.deadline.zip(self.pass.started).map(|(deadline, started)| started + deadline);
+            if wait > self.policy.max_wait || deadline.is_some_and(|deadline| end > deadline) {
+                self.pass.long_wait = true;
+                self.over("the service asked for a long wait");
+            }
+        }
+    }
+
+    /// Row 8.
+    fn refused(&mut self, images: &[usize], status: u16, code: &str) {
+        let about_every_request = matches!(status, 401 | 403 | 404 | 405);
+        if about_every_request && !self.pass.accepted {
+            self.each(images, |image, _| image.again = Some(false));
+            self.pass.hopeless = true;
+            self.over("key, permission or address were refused");
+        } else if !matches!(status, 401 | 404 | 405) && images.len() > 1 {
+            let half = images.len().div_ceil(2);
+            self.each(images, |image, _| {
+                image.tally.counted = image.tally.counted.saturating_sub(1);
+                image.tally.halvings += 1;
+                image.together = half;
+                image.again = Some(true);
+            });
+            self.pass.streak = Default::default();
+        } else {
+            self.each(images, |image, _| image.again = Some(false));
+            self.failed(&format!("{status} {code}"));
+        }
+    }
+
+    /// Row 7.
+    fn stated(&mut self, index: usize, word: &Word, now: Moment) {
+        let policy = &self.policy;
+        let image = &mut self.images[index];
+        let doubt = image.doubt;
+        image.touched = true;
+        image.together = 100;
+        let mut missing = Some(false);
+        match word {
+            Word::Deleted => image.settled(Known::Gone(Evidence::Acknowledged)),
+            Word::Failed(code) => match code.as_str() {
+                "InvalidImage.NotFound" if doubt => image.settled(Known::Gone(Evidence::NotFoundAfterUnclear)),
+                "InvalidImage.NotFound" => {
+                    missing = Some(true);
+                    image.settled(Known::Gone(Evidence::NotFound));
+                }
+                "InvalidImage.Shared" => image.settled(Known::Refused(code.clone())),
+                "OperationDenied.ImageIsCopying" | "OperationDenied.ImageIsExporting" | "InvalidImageStatus" => {
+                    if !(doubt && code == "InvalidImageStatus") {
+                        image.known = Known::Busy(code.clone());
+                        image.doubt = false;
+                    }
+                    let tally = &mut image.tally;
+                    let since = *tally.busy_since.get_or_insert(now.own);
+                    let again = !policy.busy_for.is_zero() && now.own + policy.busy_every <= since + policy.busy_for;
+                    if again {
+                        tally.counted = tally.counted.saturating_sub(1);
+                        tally.busy_asked += 1;
+                        tally.not_before = now.own + policy.busy_every;
+                    }
+                    image.again = Some(again);
+                }
+                "InternalError" => {
+                    missing = None;
+                    image.unclear();
+                    image.again = Some(image.tally.counted < policy.attempts);
+                }
+                // Unclear as it was; whether it is asked for again is not said.
+                _ if doubt => image.again = None,
+                _ => image.settled(Known::Refused(code.clone())),
+            },
+            Word::Silent => {
+                missing = None;
+                image.unclear();
+                image.again = Some(image.tally.counted < policy.attempts);
+            }
+        }
+        match missing {
+            Some(true) => self.pass.missing += 1,
+            Some(false) => self.pass.others = true,
+            None => self.pass.silent = true,
+        }
+    }
+
+    fn failed(&mut self, kind: &str) {
+        self.pass.failures += 1;
+        let times = if self.pass.streak.0 == kind { self.pass.streak.1 + 1 } else { 1 };
+        self.pass.streak = (kind.to_owned(), times);
+        if times >= self.policy.stop_after {
+            self.over("too many failures of a kind in a row");
+        }
+    }
+
+    fn over(&mut self, why: &'static str) {
+        self.pass.over.get_or_insert(why);
+    }
+
+    fn each(&mut self, images: &[usize], change: impl Fn(&mut Image, &Policy)) {
+        for &index in images {
+            change(&mut self.images[index], &self.policy);
+        }
+    }
+
+    /// The driver was dropped, and the next one called `abandon`.
+    pub fn abandoned(&mut self) {
+        for images in std::mem::take(&mut self.flights).into_values() {
+            self.landed += 1;
+            self.each(&images, |image, policy| {
+                image.in_flight = false;
+                image.unclear();
+                image.again = Some(image.tally.counted < policy.attempts);
+            });
+            self.failed("lost");
+        }
+    }
+
+    /// `retry_left` was called.
+    pub fn retried(&mut self) {
+        self.pass = Pass::default();
+        for image in &mut self.images {
+            image.tally = Tally::default();
+            image.together = 100;
+            image.again = Some(!matches!(image.known, Known::Gone(_) | Known::Refused(_)));
+        }
+    }
+
+    /// The process died, and a new one resumed from a journal that has so many intents; these attempts have one, and no
+    /// outcome.
+    pub fn crashed(&mut self, intents: usize, open: &[AttemptId]) {
+        for id in open {
+            for index in self.flights.remove(&number(*id)).expect("an attempt in flight") {
+                self.images[index].unclear();
+            }
+        }
+        for image in &mut self.images {
+            image.in_flight = false;
+        }
+        self.flights.clear();
+        self.landed = intents;
+        self.foreign.clear();
+        self.hold_until = Duration::ZERO;
+        self.last_send = None;
+        self.before.clear();
+        self.retried();
+    }
+
+    /// Whether an attempt is in flight.
+    pub fn in_flight(&self) -> bool {
+        !self.flights.is_empty()
+    }
+
+    /// The longest `Step::Wait` that the policy explains.
+    pub fn longest_wait(&self) -> Duration {
+        let policy = &self.policy;
+        let interval = policy.requests_per_second.map_or(Duration::ZERO, |rate| Duration::from_secs_f64(1.0 / rate));
+        policy.max_wait.max(policy.backoff_cap).max(policy.busy_every).max(interval)
+    }
+
+    /// The report, at any moment.
+    pub fn check(&mut self, report: &Report, service: &Service) {
+        let outcomes: Vec<&Outcome> = report.outcomes().map(|(_, outcome)| outcome).collect();
+        let named = report.outcomes().map(|(id, _)| id);
+        assert!(named.eq(&self.ids), "law 3: another list, or another order");
+        let mut counts = [0; 5];
+        for (index, (id, outcome)) in report.outcomes().enumerate() {
+            let image = &self.images[index];
+            counts[match outcome {
+                Outcome::Gone(_) => 0,
+                Outcome::Refused(_) => 1,
+                Outcome::Busy(_) => 2,
+                Outcome::NotDeleted(_) => 3,
+                _ => 4,
+            }] += 1;
+
+            let denied = matches!(outcome, Outcome::NotDeleted(_) | Outcome::Refused(_) | Outcome::Busy(_));
+            assert!(!(denied && service.has_accepted(id)), "hidden truth: {id} was accepted for deletion, and is `{outcome}`");
+            assert!(!(outcome.is_gone() && service.keeps(id)), "hidden truth: {id} is there, and is `{outcome}`");
+
+            let absent = matches!(outcome, Outcome::Gone(Evidence::NotFound));
+            let not_done = matches!(outcome, Outcome::NotDeleted(_) | Outcome::Refused(_));
+            assert!(!(image.doubt && (not_done || absent)), "law 4: {id} may have been deleted, and is `{outcome}`");
+            let claimed = matches!(outcome, Outcome::Gone(Evidence::Acknowledged | Evidence::NotFoundAfterUnclear) | Outcome::Unclear(_));
+            assert!(image.touched || image.in_flight || !claimed, "law 5: nothing can have touched {id}, and it is `{outcome}`");
+
+            match (self.before.get(index), outcome) {
+                (Some(before), now) if before.is_settled() => assert_eq!(before, now, "law 3: {id} was settled"),
+                _ => {}
+            }
+            if image.in_flight {
+                assert!(matches!(outcome, Outcome::Unclear(_)), "{id} is in flight, and is `{outcome}`");
+            } else {
+                assert!(image.known.is(outcome), "the table says {:?} of {id}, and it is `{outcome}`", image.known);
+            }
+        }
+        let is = report.counts();
+        assert_eq!([is.gone, is.refused, is.busy, is.not_deleted, is.unclear], counts, "law 3: the counts");
+        assert_eq!(report.all_gone(), counts[0] == self.ids.len(), "law 3: all are gone, or not");
+        assert_eq!(report.foreign(), self.foreign, "the foreign images");
+        assert_eq!(report.attempts().len(), self.landed, "the attempts that are over");
+        self.before = outcomes.into_iter().cloned().collect();
+        if let Some(stop) = report.stopped() {
+            self.check_stop(stop);
+            self.over("the report says so");
+        }
+    }
+
+    fn check_stop(&self, stop: &Stop) {
+        let pass = &self.pass;
+        let holds = match stop {
+            Stop::Asked { .. } => pass.asked_to_stop,
+            Stop::Deadline => self.policy.deadline.is_some(),
+            Stop::Wait { .. } => pass.long_wait || self.hold_until > Duration::ZERO,
+            Stop::Clock { .. } => pass.clock_refused_twice,
+            Stop::Call { .. } => pass.hopeless,
+            Stop::NoneExist => !self.policy.missing_ok && pass.missing >= 100 && !pass.others,
+            Stop::Failing { times, .. } => *times >= self.policy.stop_after && pass.failures >= *times,
+            other => panic!("expected a known reason to stop, not {other:?}"),
+        };
+        assert!(holds, "stopped without a reason: {stop}");
+    }
+
+    /// `step` said `Done`.
+    pub fn done(&self, report: &Report) {
+        assert!(self.flights.is_empty(), "done, and attempts are in flight");
+        if report.stopped().is_some() {
+            return;
+        }
+        for (id, image) in self.ids.iter().zip(&self.images) {
+            assert_ne!(image.again, Some(true), "{id} is left out: nothing stopped the run, and {:?}", image.tally);
+        }
+    }
+}
+
+impl Image {
+    fn unclear(&mut self) {
+        self.known = Known::Unclear;
+        self.doubt = true;
+        self.touched = true;
+    }
+
+    fn settled(&mut self, known: Known) {
+        self.known = known;
+        self.doubt = false;
+        self.again = Some(false);
+    }
+}
+
+impl Known {
+    fn is(&self, outcome: &Outcome) -> bool {
+        match (self, outcome) {
+            (Self::NotDeleted, Outcome::NotDeleted(_)) | (Self::Unclear, Outcome::Unclear(_)) => true,
+            (Self::Gone(known), Outcome::Gone(evidence)) => known == evidence,
+            (Self::Refused(code), Outcome::Refused(error)) | (Self::Busy(code), Outcome::Busy(error)) => code == error.code(),
+            _ => false,
+        }
+    }
+}
+
+/// How often a busy image may be asked for again.
+fn busy_asks(policy: &Policy) -> u32 {
+    if policy.busy_for.is_zero() {
+        return 0;
+    }
+    policy.busy_for.as_nanos().div_ceil(policy.busy_every.as_nanos().max(1)).try_into().unwrap_or(u32::MAX)
+}

@@ -1,0 +1,500 @@
+//! A stand-in for the service: a true state for each image, three habits of listing, and everything that can go wrong on the
+//! way. What it does and how it answers is decided by a script of bytes; that the bytes end means that all goes well.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use http::Response;
+use volc_proto::ecs::ImageId;
+
+/// Decisions, read from bytes. Zeros, and nothing is wrong.
+#[derive(Debug)]
+pub struct Script<'a> {
+    bytes: &'a [u8],
+}
+
+impl<'a> Script<'a> {
+    /// The decisions in these bytes; zeros behind their end.
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes }
+    }
+
+    /// The next byte.
+    pub fn byte(&mut self) -> u8 {
+        let Some((first, rest)) = self.bytes.split_first() else { return 0 };
+        self.bytes = rest;
+        *first
+    }
+
+    /// A number below `end`, which is at most 256.
+    pub fn below(&mut self, end: usize) -> usize {
+        usize::from(self.byte()) % end
+    }
+
+    /// One of these; the first one behind the end of the script.
+    pub fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[self.below(choices.len())]
+    }
+
+    /// Yes, once in so many times; never behind the end of the script.
+    pub fn one_in(&mut self, times: usize) -> bool {
+        self.below(times) == times - 1
+    }
+}
+
+/// What is true of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    There,
+    /// It never was.
+    Missing,
+    /// Being copied or exported for so many requests.
+    Busy(&'static str, u8),
+    WrongStatus(u8),
+    Shared,
+    /// Something fails inside, so many times; the last time it may be carried out all the same.
+    Failing(u8),
+    /// It has an error of a code that no document has.
+    Strange,
+    /// A request that names it is refused as a whole, with this status and code.
+    Culprit(u16, &'static str),
+    /// Accepted and under way, for so many requests, which get this code.
+    Deleting(&'static str, u8),
+    Deleted,
+}
+
+/// The truth about an image.
+#[derive(Debug)]
+struct Truth {
+    state: State,
+    accepted: bool,
+}
+
+/// What a reply names in `OperationDetails`.
+#[derive(Debug, Clone, Copy)]
+enum Habit {
+    All,
+    OnlyFailures,
+    Forgets,
+}
+
+/// The stand-in.
+#[derive(Debug)]
+pub struct Service {
+    images: HashMap<ImageId, Truth>,
+    habit: Habit,
+    /// One request in so many goes wrong.
+    fault_every: usize,
+}
+
+/// A request, as it was carried out or not, and what comes back.
+#[derive(Debug)]
+pub struct Spoken {
+    /// What the client sees.
+    pub answer: Answer,
+    /// What it means, by the table.
+    pub means: Means,
+    /// The wait that it asks for.
+    pub retry_after: Option<Duration>,
+    /// IDs that nobody asked for.
+    pub foreign: Vec<String>,
+}
+
+/// What the client sees.
+#[derive(Debug)]
+pub enum Answer {
+    /// Nothing left.
+    Unsent,
+    /// Nothing came back.
+    Lost,
+    /// This came back.
+    Response(Response<Vec<u8>>),
+}
+
+/// What the table says of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Means {
+    /// Row 1, and row 4: it was not done, and may be asked again. With its kind.
+    NotDone(String),
+    /// Row 5.
+    Clock,
+    /// Row 8, with status and code.
+    Refused {
+        /// As its class is in the table: 401, 403, 404, 405, or another.
+        status: u16,
+        /// The code.
+        code: String,
+    },
+    /// Rows 2, 3, 9, 10, 11. With its kind, and whether it is asked again.
+    Maybe(String, bool),
+    /// Row 7, in the order asked.
+    Stated(Vec<Word>),
+}
+
+/// What a reply says of one image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Word {
+    /// Listed without an error.
+    Deleted,
+    /// Listed with this code.
+    Failed(String),
+    /// Not listed, or not clearly.
+    Silent,
+}
+
+const UNKNOWN_CODE: &str = "InvalidImage.Haunted";
+
+impl Service {
+    /// A service with these images, as the script wants them to be.
+    pub fn new(ids: &[ImageId], script: &mut Script<'_>) -> Self {
+        let habit = script.pick(&[Habit::All, Habit::OnlyFailures, Habit::Forgets]);
+        let fault_every = script.pick(&[4, 1, 2, 3, 8, 200]);
+        // Up to all of them are out of the ordinary.
+        let odd_every = script.pick(&[8, 1, 2, 50, 200]);
+        let all_missing = script.one_in(12);
+        let truth = |id: &ImageId| {
+            let odd = odd_every == 1 || script.one_in(odd_every);
+            let state = match (all_missing, odd) {
+                (true, _) => State::Missing,
+                (false, false) => State::There,
+                (false, true) => match script.below(16) {
+                    0..3 => State::Missing,
+                    3 => State::Busy("OperationDenied.ImageIsCopying", script.byte()),
+                    4 => State::Busy("OperationDenied.ImageIsExporting", 1 + script.byte() % 4),
+                    5 | 6 => State::WrongStatus(1 + script.byte() % 4),
+                    7 => State::Shared,
+                    8..11 => State::Failing(script.byte() % 3),
+                    11 => State::Strange,
+                    12 => State::Culprit(400, "InvalidArgument"),
+                    13 => State::Culprit(403, "AccessDenied"),
+                    14 => State::Culprit(script.pick(&[409, 400, 422]), "Unheard.Of"),
+                    _ => State::Missing,
+                },
+            };
+            (id.clone(), Truth { state, accepted: false })
+        };
+        Self { images: ids.iter().map(truth).collect(), habit, fault_every }
+    }
+
+    /// Whether the deletion of an image was ever accepted.
+    pub fn has_accepted(&self, id: &ImageId) -> bool {
+        self.images[id].accepted
+    }
+
+    /// Whether it is there, and will stay.
+    pub fn keeps(&self, id: &ImageId) -> bool {
+        !self.images[id].accepted && self.images[id].state != State::Missing
+    }
+
+    /// A request arrives, or does not; it is carried out, or is not; something comes back, or nothing.
+    pub fn handle(&mut self, ids: &[ImageId], script: &mut Script<'_>) -> Spoken {
+        let fault = if self.fault_every == 1 || script.one_in(self.fault_every) { 1 + script.below(21) } else { 0 };
+        let mut spoken = match fault {
+            0 => self.listed(ids, Reply::Plain, script),
+            1 => Spoken::new(Answer::Unsent, Means::NotDone("unsent".into())),
+            2 | 3 => self.perhaps(ids, script, |_| (Answer::Lost, "lost".into(), true)),
+            4 => self.perhaps(ids, script, |script| {
+                let body = script.pick(&["", "null", "[]", "<html>ok", "{}", "{\"ResponseMetadata\":{\"Act", "\u{feff}{}"]);
+                (answer(200, body), "200 garbage".into(), true)
+            }),
+            5 => self.perhaps(ids, script, |script| {
+                let status = script.pick(&[400, 403, 404, 408, 401, 405]);
+                let body = script.pick(&["<html>a proxy", "", "{\"message\":\"no\"}", "{\"ResponseMetadata\":{\"RequestId\":\"r\"}}"]);
+                (answer(status, body), format!("{status} page"), true)
+            }),
+            6 => self.perhaps(ids, script, |script| {
+                let status = script.pick(&[500, 502, 503, 504, 599]);
+                (answer(status, script.pick(&["<html>", "", "{\"ResponseMetadata\":{}}"])), format!("{status} page"), true)
+            }),
+            7 => self.perhaps(ids, script, |script| {
+                let (status, code) = (
+                    script.pick(&[500, 502, 503, 504]),
+                    script.pick(&["InternalError", "InternalServiceTimeout", "AccessDenied", "InvalidArgument", "Unheard.Of"]),
+                );
+                (error(status, code), format!("{status} {code}"), true)
+            }),
+            8 => self.perhaps(ids, script, |script| {
+                let status = script.pick(&[302, 301, 303, 307, 308, 304]);
+                (answer(status, script.pick(&["", "<html>moved", "{\"ResponseMetadata\":{}}"])), format!("{status}"), false)
+            }),
+            9 => Spoken::new(
+                answer(429, script.pick(&["", "<html>slow down", "{\"ResponseMetadata\":{\"Action\":\"DeleteImages\"}}"])),
+                Means::NotDone("429 page".into()),
+            ),
+            10 | 11 => {
+                let (status, code) = (
+                    script.pick(&[429, 200, 503, 400, 302]),
+                    script.pick(&["FlowLimitExceeded", "AccountFlowLimitExceeded", "Unheard.Of"]),
+                );
+                let status = if code == "Unheard.Of" { 429 } else { status };
+                Spoken::new(error(status, code), Means::NotDone(format!("throttled {code}")))
+            }
+            12 => Spoken::new(error(script.pick(&[400, 403, 200, 503]), "InvalidTimestamp"), Means::Clock),
+            13 => {
+                let (status, code) = script.pick(&[
+                    (401, "InvalidAccessKey"),
+                    (403, "AccessDenied"),
+                    (404, "InvalidActionOrVersion"),
+                    (405, "MethodNotAllowed"),
+                    (403, "Unheard.Of"),
+                    (401, "Unheard.Of"),
+                    (404, "Unheard.Of"),
+                ]);
+                Spoken::new(error(status, code), Means::Refused { status, code: code.into() })
+            }
+            14 => {
+                let (as_if, code) = script.pick(&[
+                    (400, "InvalidArgument"),
+                    (403, "AccessDenied"),
+                    (401, "InvalidAccessKey"),
+                    (404, "ServiceNotFound"),
+                    (405, "MethodNotAllowed"),
+                ]);
+                Spoken::new(error(200, code), Means::Refused { status: as_if, code: code.into() })
+            }
+            15 => self.perhaps(ids, script, |script| {
+                let code = script.pick(&["InternalError", "InternalServiceTimeout", "Unheard.Of"]);
+                (error(200, code), format!("200 {code}"), true)
+            }),
+            16 => self.perhaps(ids, script, |script| {
+                let status = script.pick(&[200, 400, 403, 429, 500, 202]);
+                (foreign_action(status, ids, script), "foreign action".into(), true)
+            }),
+            17 => self.perhaps(ids, script, |script| {
+                let status = script.pick(&[400, 200, 500, 404]);
+                let body = "{\"ErrorCode\":\"InvalidArgument\",\"Message\":\"who wrote this?\"}";
+                (answer(status, body), format!("{status} simple"), true)
+            }),
+            18 => self.perhaps(ids, script, |script| {
+                let status = script.pick(&[204, 101, 103, 205]);
+                (answer(status, ""), format!("{status}"), true)
+            }),
+            19 => {
+                let reply = script.pick(&[Reply::Null, Reply::NoDetails, Reply::Empty]);
+                self.listed(ids, reply, script)
+            }
+            _ => {
+                let reply = script.pick(&[Reply::Twice, Reply::Foreign, Reply::NamelessFailure]);
+                self.listed(ids, reply, script)
+            }
+        };
+        let throttled = matches!(&spoken.means, Means::NotDone(kind) if kind != "unsent");
+        if let Answer::Response(response) = &mut spoken.answer
+            && (if throttled { script.one_in(2) } else { script.one_in(24) })
+        {
+            spoken.retry_after = ask_for_a_wait(response, script);
+        }
+        spoken
+    }
+
+    /// Something goes wrong before or after the service acts: the client cannot tell.
+    fn perhaps(
+        &mut self,
+        ids: &[ImageId],
+        script: &mut Script<'_>,
+        answer: impl FnOnce(&mut Script<'_>) -> (Answer, String, bool),
+    ) -> Spoken {
+        if script.one_in(2) && self.culprit(ids).is_none() {
+            self.carry_out(ids, script);
+        }
+        let (answer, kind, again) = answer(script);
+        Spoken::new(answer, Means::Maybe(kind, again))
+    }
+
+    fn listed(&mut self, ids: &[ImageId], reply: Reply, script: &mut Script<'_>) -> Spoken {
+        if let Some((status, code)) = self.culprit(ids) {
+            return Spoken::new(error(status, code), Means::Refused { status, code: code.into() });
+        }
+        let verdicts = self.carry_out(ids, script);
+        let mut details: Vec<Detail> = ids.iter().cloned().map(Some).zip(verdicts).collect();
+        match self.habit {
+            Habit::All => {}
+            Habit::OnlyFailures => details.retain(|(_, code)| code.is_some()),
+            Habit::Forgets => details.retain(|_| !script.one_in(4)),
+        }
+        let mut foreign = Vec::new();
+        match reply {
+            Reply::Plain if script.one_in(4) => details.reverse(),
+            Reply::Plain => {}
+            Reply::Null | Reply::NoDetails | Reply::Empty => details.clear(),
+            Reply::Twice => {
+                if let Some((id, code)) = details.first().cloned() {
+                    let other = script.pick(&[Some("InternalError"), Some("InvalidImage.NotFound"), None, code]);
+                    details.push((id, other));
+                }
+            }
+            Reply::Foreign => {
+                let id = ImageId::new(format!("image-foreign-{}", script.byte())).expect("an ID");
+                foreign.push(id.to_string());
+                details.insert(0, (Some(id), script.pick(&[None, Some("InvalidImage.Shared")])));
+            }
+            Reply::NamelessFailure => details.push((None, Some("InternalError"))),
+        }
+        let words = ids.iter().map(|id| word(id, &details)).collect();
+        let body = match reply {
+            Reply::Null => "{\"ResponseMetadata\":{\"Action\":\"DeleteImages\"},\"Result\":null}".to_owned(),
+            Reply::NoDetails => "{\"ResponseMetadata\":{\"RequestId\":\"r\"},\"Result\":{}}".to_owned(),
+            _ => written(&details, script),
+        };
+        Spoken { foreign, ..Spoken::new(answer(200, &body), Means::Stated(words)) }
+    }
+
+    fn culprit(&self, ids: &[ImageId]) -> Option<(u16, &'static str)> {
+        ids.iter().find_map(|id| match self.images[id].state {
+            State::Culprit(status, code) => Some((status, code)),
+            _ => None,
+        })
+    }
+
+    /// Does what was asked, and says of each image with which code it failed.
+    fn carry_out(&mut self, ids: &[ImageId], script: &mut Script<'_>) -> Vec<Option<&'static str>> {
+        let accepted = |script: &mut Script<'_>| match script.below(4) {
+            0 | 1 => State::Deleted,
+            2 => State::Deleting("InvalidImageStatus", 1 + script.byte() % 3),
+            // Nobody knows what the service says of an image that is being deleted.
+            _ => State::Deleting(UNKNOWN_CODE, 1 + script.byte() % 3),
+        };
+        let mut carry_out = |id| {
+            let truth = self.images.get_mut(id).expect("only what is on the list is asked for");
+            let (state, code) = match truth.state {
+                State::There => (accepted(script), None),
+                State::Missing | State::Deleted => (truth.state, Some("InvalidImage.NotFound")),
+                State::Busy(code, left) => (left.checked_sub(1).map_or(State::There, |left| State::Busy(code, left)), Some(code)),
+                State::WrongStatus(left) => {
+                    (left.checked_sub(1).map_or(State::There, State::WrongStatus), Some("InvalidImageStatus"))
+                }
+                State::Shared => (truth.state, Some("InvalidImage.Shared")),
+                State::Failing(0) if script.one_in(2) => (accepted(script), Some("InternalError")),
+                State::Failing(left) => (left.checked_sub(1).map_or(State::There, State::Failing), Some("InternalError")),
+                State::Strange | State::Culprit(..) => (truth.state, Some(UNKNOWN_CODE)),
+                State::Deleting(code, left) => {
+                    (left.checked_sub(1).map_or(State::Deleted, |left| State::Deleting(code, left)), Some(code))
+                }
+            };
+            truth.accepted |= matches!(state, State::Deleting(..) | State::Deleted);
+            truth.state = state;
+            code
+        };
+        ids.iter().map(&mut carry_out).collect()
+    }
+}
+
+impl Spoken {
+    fn new(answer: Answer, means: Means) -> Self {
+        Self { answer, means, retry_after: None, foreign: Vec::new() }
+    }
+}
+
+/// The shapes of a reply that states what became of each image.
+#[derive(Debug, Clone, Copy)]
+enum Reply {
+    Plain,
+    Null,
+    NoDetails,
+    Empty,
+    Twice,
+    Foreign,
+    NamelessFailure,
+}
+
+type Detail = (Option<ImageId>, Option<&'static str>);
+
+/// What these details say of an image.
+fn word(id: &ImageId, details: &[Detail]) -> Word {
+    let mut listed = details.iter().filter(|(named, _)| named.as_ref() == Some(id)).map(|(_, code)| *code);
+    let nameless_failure = details.iter().any(|(named, code)| named.is_none() && code.is_some());
+    match listed.next() {
+        None => Word::Silent,
+        Some(first) if listed.any(|other| other != first) => Word::Silent,
+        Some(None) if nameless_failure => Word::Silent,
+        Some(None) => Word::Deleted,
+        Some(Some(code)) => Word::Failed(code.to_owned()),
+    }
+}
+
+fn written(details: &[Detail], script: &mut Script<'_>) -> String {
+    let none = script.pick(&["", ",\"Error\":null", ",\"Error\":{}", ",\"Error\":{\"Code\":\"\",\"Message\":\"\"}"]);
+    let mut body = String::from("{\"ResponseMetadata\":{\"RequestId\":\"r\",\"Action\":\"DeleteImages\"},\"Result\":{\"OperationDetails\":[");
+    for (index, (id, code)) in details.iter().enumerate() {
+        body.push_str(if index == 0 { "{\"ImageId\":\"" } else { ",{\"ImageId\":\"" });
+        body.push_str(id.as_ref().map_or("", ImageId::as_str));
+        body.push('"');
+        match code {
+            None => body.push_str(none),
+            Some(code) => body.push_str(&format!(",\"Error\":{{\"Code\":\"{code}\",\"Message\":\"m\"}}")),
+        }
+        body.push('}');
+    }
+    body.push_str("]}}");
+    body
+}
+
+/// A reply that lists these images: with the code of a failure, or without one.
+pub fn details<'a>(listed: impl IntoIterator<Item = (&'a str, Option<&'a str>)>) -> Response<Vec<u8>> {
+    let detail = |(id, code): (&str, Option<&str>)| match code {
+        None => format!("{{\"ImageId\":\"{id}\"}}"),
+        Some(code) => format!("{{\"ImageId\":\"{id}\",\"Error\":{{\"Code\":\"{code}\",\"Message\":\"m\"}}}}"),
+    };
+    let listed: Vec<String> = listed.into_iter().map(detail).collect();
+    let metadata = "{\"RequestId\":\"r\",\"Action\":\"DeleteImages\"}";
+    response(200, &format!("{{\"ResponseMetadata\":{metadata},\"Result\":{{\"OperationDetails\":[{}]}}}}", listed.join(",")))
+}
+
+/// The envelope of a call that failed.
+pub fn failure(status: u16, code: &str) -> Response<Vec<u8>> {
+    let error = format!("{{\"Code\":\"{code}\",\"Message\":\"m\"}}");
+    response(status, &format!("{{\"ResponseMetadata\":{{\"RequestId\":\"r\",\"Action\":\"DeleteImages\",\"Error\":{error}}}}}"))
+}
+
+/// Any response.
+pub fn response(status: u16, body: &str) -> Response<Vec<u8>> {
+    Response::builder().status(status).body(body.as_bytes().to_vec()).expect("a status")
+}
+
+fn answer(status: u16, body: &str) -> Answer {
+    Answer::Response(response(status, body))
+}
+
+fn error(status: u16, code: &str) -> Answer {
+    Answer::Response(failure(status, code))
+}
+
+/// The answer to somebody else's request, which looks like one to ours.
+fn foreign_action(status: u16, ids: &[ImageId], script: &mut Script<'_>) -> Answer {
+    let details: Vec<String> = ids.iter().map(|id| format!("{{\"ImageId\":\"{id}\"}}")).collect();
+    let rest = script.pick(&["}}", ",\"Error\":{\"Code\":\"FlowLimitExceeded\"}}}", ",\"Error\":{\"Code\":\"InvalidArgument\"}}}"]);
+    let body = match rest {
+        "}}" => format!("{{\"ResponseMetadata\":{{\"Action\":\"StopInstances\"}},\"Result\":{{\"OperationDetails\":[{}]}}}}", details.join(",")),
+        rest => format!("{{\"ResponseMetadata\":{{\"Action\":\"StopInstances\"{rest}"),
+    };
+    answer(status, &body)
+}
+
+/// Adds a `Retry-After`; returns what it asks for.
+fn ask_for_a_wait(response: &mut Response<Vec<u8>>, script: &mut Script<'_>) -> Option<Duration> {
+    const DATE: &str = "Tue, 04 Jul 2023 10:00:00 GMT";
+    const LATER: &str = "Tue, 04 Jul 2023 10:00:07 GMT";
+    let (after, date, seconds) = script.pick(&[
+        ("1", None, Some(1)),
+        ("0", None, Some(0)),
+        ("7", None, Some(7)),
+        ("61", None, Some(61)),
+        ("3600", None, Some(3_600)),
+        ("99999999999999999999", None, Some(u64::MAX)),
+        (LATER, Some(DATE), Some(7)),
+        (DATE, Some(LATER), Some(0)),
+        // By which clock? At least so long.
+        (LATER, None, Some(7)),
+        ("-1", None, None),
+        ("soon", None, None),
+        ("", None, None),
+    ]);
+    let mut add = |name: &'static str, value: &'static str| {
+        response.headers_mut().insert(name, http::HeaderValue::from_static(value));
+    };
+    add("retry-after", after);
+    if let Some(date) = date {
+        add("date", date);
+    }
+    seconds.map(Duration::from_secs)
+}

@@ -1,0 +1,171 @@
+use std::error::Error;
+
+use http::{Response, StatusCode};
+use serde::de::IgnoredAny;
+use serde_json::{Value, json};
+use volc_proto::ecs::{DeleteImages, DeleteImagesOutput, ImageId, ImageStatus};
+use volc_proto::{ApiError, Reply, ReplyError, Unreadable, parse, parse_as};
+
+/// Holds: nothing but the envelope of a success is read as one, and what is read is what was written.
+///
+/// - No body at any status makes the parser, or anything that its answer can be asked, panic.
+/// - A reply that is read was a JSON object in valid UTF-8 with a 2xx status, and had at most 1,000 details.
+/// - Written again and read again it is the same; so is an error of the service.
+/// - Every image that it speaks of was asked for or is foreign, none is both, and none is called deleted beside any doubt.
+/// - The excerpt of what cannot be read shows the first 256 bytes at most; no text has a control character.
+///
+/// Input: an HTTP status (two bytes, big-endian; one that HTTP does not have is mapped to one that it has), then the body.
+pub fn parse_response(data: &[u8]) {
+    let Some((status, body)) = data.split_first_chunk::<2>() else { return };
+    let status = u16::from_be_bytes(*status);
+    let status = if (100..1000).contains(&status) { status } else { 100 + status % 900 };
+    let status = StatusCode::from_u16(status).expect("three digits");
+    let response = response(status, body);
+
+    match parse::<DeleteImages>(&response) {
+        Ok(reply) => {
+            let text = std::str::from_utf8(body).expect("a reply that is read is UTF-8");
+            serde_json::from_str::<IgnoredAny>(text).expect("a reply that is read is JSON");
+            assert!(text.trim_start().starts_with('{'), "{text}");
+            assert!(status.is_success(), "{status}");
+            assert_eq!(parse_as::<DeleteImagesOutput>(&response).as_ref().ok(), Some(&reply));
+            let written = write_reply(&reply).into_bytes();
+            assert_eq!(parse::<DeleteImages>(&self::response(status, &written)).as_ref().ok(), Some(&reply));
+            check_details(text, &reply.output);
+            check_verdicts(&reply.output);
+        }
+        Err(error) => {
+            assert_eq!(error.status(), status);
+            check_error(&error);
+            match &error {
+                ReplyError::Api(error) => check_api_error(error, body),
+                ReplyError::Unreadable(error) => check_excerpt(error, body),
+                _ => panic!("expected one of two kinds of error, not {error:?}"),
+            }
+        }
+    }
+}
+
+fn response(status: StatusCode, body: &[u8]) -> Response<&[u8]> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response
+}
+
+fn write_reply(reply: &Reply<DeleteImagesOutput>) -> String {
+    let mut body = json!({"ResponseMetadata": metadata(reply.request_id.as_deref(), reply.action.as_deref())});
+    let details = reply.output.operation_details.iter().map(|detail| {
+        let mut written = serde_json::Map::new();
+        if let Some(id) = &detail.image_id {
+            written.insert("ImageId".into(), json!(id));
+        }
+        if let Some(error) = &detail.error {
+            // An error of nothing but a number is one; the number is not kept.
+            let number = i32::from(error.code().is_empty() && error.message().is_empty());
+            written.insert("Error".into(), json!({"Code": error.code(), "Message": error.message(), "CodeN": number}));
+        }
+        Value::Object(written)
+    });
+    body["Result"] = json!({"OperationDetails": details.collect::<Vec<_>>()});
+    body.to_string()
+}
+
+fn metadata(request_id: Option<&str>, action: Option<&str>) -> Value {
+    json!({"RequestId": request_id, "Action": action})
+}
+
+/// The details are those of the body, all of them, in its order.
+fn check_details(text: &str, output: &DeleteImagesOutput) {
+    assert!(output.operation_details.len() <= 1_000, "{}", output.operation_details.len());
+    // `Value` refuses some of what the parser skips (numbers beyond a double, very deep nesting): then nothing is compared.
+    let Ok(value) = serde_json::from_str::<Value>(text) else { return };
+    let details = value.pointer("/Result/OperationDetails").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    assert_eq!(output.operation_details.len(), details.len(), "{text}");
+    for (read, written) in output.operation_details.iter().zip(details) {
+        assert_eq!(read.image_id.as_deref().unwrap_or_default(), written["ImageId"].as_str().unwrap_or_default(), "{text}");
+        let texts = [&written["Error"]["Code"], &written["Error"]["Message"]].map(|text| text.as_str().unwrap_or_default());
+        let error = read.error.as_ref().map_or(["", ""], |error| [error.code(), error.message()]);
+        assert_eq!(error, texts, "{text}");
+    }
+}
+
+/// Half of the images that the reply speaks of are taken as asked for, and one that it does not speak of.
+fn check_verdicts(output: &DeleteImagesOutput) {
+    let details = &output.operation_details;
+    let mut asked: Vec<ImageId> = details.iter().step_by(2).filter_map(|detail| detail.image_id.clone()?.parse().ok()).collect();
+    asked.truncate(100);
+    asked.push(ImageId::new("image-nobody-has").expect("an ID"));
+
+    let foreign: Vec<&str> = output.foreign(&asked).collect();
+    let ids = details.iter().filter_map(|detail| detail.image_id.as_deref());
+    let not_asked: Vec<&str> = ids.filter(|id| asked.iter().all(|asked| asked.as_str() != *id)).collect();
+    assert_eq!(foreign, not_asked);
+
+    let nameless_failure = details.iter().any(|detail| detail.image_id.is_none() && detail.error.is_some());
+    for id in &asked {
+        let listed: Vec<_> = details.iter().filter(|detail| detail.image_id.as_deref() == Some(id.as_str())).collect();
+        let failed = listed.iter().filter(|detail| detail.error.is_some()).count();
+        match output.status_of(id) {
+            ImageStatus::NotListed => assert!(listed.is_empty(), "{id}"),
+            ImageStatus::Deleted => assert!(!listed.is_empty() && failed == 0 && !nameless_failure, "{id}: {listed:?}"),
+            ImageStatus::Failed(error) => {
+                assert!(failed > 0 && failed == listed.len(), "{id}: {listed:?}");
+                assert!(listed.iter().all(|detail| detail.error.as_ref().is_some_and(|other| other.code() == error.code())));
+                assert_one_line(&error.to_string());
+                let _ = error.kind();
+            }
+            ImageStatus::Contradictory => assert!(listed.len() > 1 || nameless_failure, "{id}: {listed:?}"),
+        }
+    }
+}
+
+fn check_error(error: &ReplyError) {
+    let _ = (format!("{error:?}"), error.request_id());
+    assert_one_line(&error.to_string());
+    let mut source = error.source();
+    while let Some(error) = source {
+        let _ = error.to_string();
+        source = error.source();
+    }
+}
+
+fn check_api_error(error: &ApiError, body: &[u8]) {
+    assert!(std::str::from_utf8(body).is_ok_and(|text| text.trim_start().starts_with('{')), "{error:?}");
+    let _ = error.kind();
+    let mut written = json!({"ResponseMetadata": metadata(error.request_id(), error.action())});
+    written["ResponseMetadata"]["Error"] =
+        json!({"Code": error.code(), "CodeN": error.code_number(), "Message": error.message()});
+    let written = written.to_string().into_bytes();
+    let read = match parse::<DeleteImages>(&response(error.status(), &written)) {
+        Err(ReplyError::Api(read)) => read,
+        other => panic!("expected {error:?}, read {other:?}"),
+    };
+    // Not compared whole: the short form without an envelope is remembered as such.
+    assert_eq!(
+        (read.code(), read.code_number(), read.request_id(), read.action(), read.kind()),
+        (error.code(), error.code_number(), error.request_id(), error.action(), error.kind()),
+    );
+    // What is left of masked key IDs could look like another one.
+    if !error.message().contains("****") {
+        assert_eq!(read.message(), error.message());
+    }
+}
+
+fn check_excerpt(error: &Unreadable, body: &[u8]) {
+    let shown = String::from_utf8_lossy(&body[..body.len().min(256)]);
+    let mut escaped = String::new();
+    for c in shown.trim().chars() {
+        if c.is_control() { escaped.extend(c.escape_default()) } else { escaped.push(c) }
+    }
+    // Access key IDs are masked, which makes nothing longer.
+    if !escaped.contains("AKLT") && !escaped.contains("AKTP") {
+        assert_eq!(error.excerpt(), escaped);
+    }
+    assert!(error.excerpt().chars().count() <= escaped.chars().count(), "{}", error.excerpt());
+    assert_one_line(error.excerpt());
+}
+
+/// Text of another side cannot forge a line of a log or steer a terminal.
+fn assert_one_line(text: &str) {
+    assert!(!text.contains(char::is_control), "{text:?}");
+}
