@@ -139,15 +139,17 @@ proptest! {
     }
 
     #[test]
-    fn a_list_is_its_numbered_parameters(values in vec("[a-z +]{0,4}", 0..130), other in "[A-Z]{1,8}") {
+    fn a_list_is_its_numbered_parameters(
+        before in vec(select(vec!["A", "ImageIds", "ImageIds.1", "ImageIds.10", "ImageIds.2", "ImageIds/", "Z"]), 0..4),
+        values in vec("[a-z +]{0,4}", 0..130),
+    ) {
         let mut list = Query::new();
-        list.push(&other, "before");
+        before.iter().for_each(|name| list.push(name, "before"));
+        let mut one_by_one = list.clone();
         list.push_list("ImageIds", &values);
-        let mut one_by_one = Query::new();
         for (index, value) in values.iter().enumerate() {
             one_by_one.push(format!("ImageIds.{}", index + 1), value);
         }
-        one_by_one.push(&other, "before");
         prop_assert_eq!(list.as_str(), one_by_one.as_str());
     }
 

@@ -1,5 +1,10 @@
-//! What tests and fuzz targets share: oracles (what must hold of any input) and the data files beside this folder.
+//! What tests and fuzz targets share: oracles (what must hold of any input), the data files beside this folder, and a network
+//! that misbehaves as told.
 
+pub mod machine;
+mod machine_laws;
+pub mod machine_service;
+pub mod network;
 pub mod oracles;
 pub mod replies;
 pub mod vectors;

@@ -1,15 +1,17 @@
 //! Runs of the deletion machine against a stand-in for the service, whatever happens: faults, stops, drivers that are dropped,
 //! crashes.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use volc_proto::ecs::{
-    AttemptId, Context, Deletion, Event, ImageId, InvalidDeletion, InvalidJournal, Policy, Report, Snapshots, Step, read_journal,
+    Attempt, AttemptId, Context, Deletion, Event, ImageId, InvalidDeletion, InvalidJournal, Outcome, Policy, Report, Snapshots,
+    Step, read_journal,
 };
 use volc_proto::{Credentials, Endpoint, Fate, Query, Region, Timestamp};
 
 use crate::machine_laws::{Laws, Moment};
-use crate::machine_service::{Answer, Means, Script, Service, Spoken};
+use crate::machine_service::{Answer, Script, Service, Spoken, details};
 
 /// Holds: the machine ends, keeps to its policy, and never contradicts the truth.
 ///
@@ -40,13 +42,34 @@ pub fn drive_deletion(data: &[u8]) {
 /// Far more than any script's run can take.
 const STEPS: usize = 20_000;
 
+/// A script that crashes, or asks again for what is left, whenever it can would not end.
+const AT_MOST: usize = 4;
+
+/// An attempt that is on its way.
 struct InFlight {
     id: AttemptId,
     images: Vec<ImageId>,
     /// What came of it, if it has arrived.
     spoken: Option<Spoken>,
-    /// Whether its intent is in the journal.
+    /// Whether its intent is in the journal: else it was not sent.
     intended: bool,
+}
+
+/// What `step` said.
+#[derive(Debug, PartialEq)]
+enum Next {
+    Send { id: AttemptId, images: Vec<ImageId>, intent: Event },
+    Wait(Duration),
+    Pending,
+    Done,
+}
+
+/// Where the process died.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Died {
+    BeforeTheLine,
+    InsideTheLine,
+    AfterTheLine,
 }
 
 struct Run<'s, 'b> {
@@ -54,62 +77,59 @@ struct Run<'s, 'b> {
     list: Vec<ImageId>,
     snapshots: Snapshots,
     policy: Policy,
+    endpoint: Endpoint,
+    who: Credentials,
+
     deletion: Deletion,
     service: Service,
     laws: Laws,
     flights: Vec<InFlight>,
+    /// Attempts that were answered.
     over: Vec<AttemptId>,
 
     now: Moment,
-    /// What the driver's clock showed at this moment of the run's own.
+    /// The last moment of the run's own that it was told.
+    told: Duration,
+    /// The run's own time when its driver took over, and what that driver's clock showed.
     zero: (Duration, Duration),
 
     journal: Vec<u8>,
     events: Vec<Event>,
-    intents: usize,
-    endpoint: Endpoint,
-    drivers: usize,
     crashes: usize,
     retries: usize,
 }
-
-/// The process died.
-struct Crashed;
 
 impl<'s, 'b> Run<'s, 'b> {
     fn new(script: &'s mut Script<'b>) -> Self {
         let policy = policy(script);
         let images = match script.below(16) {
-            0..6 => 1 + script.below(6),
-            6..12 => 1 + script.below(24),
-            12..15 => 90 + script.below(40),
+            0..7 => 1 + script.below(6),
+            7..13 => 1 + script.below(24),
+            13 | 14 => 90 + script.below(40),
             _ => 1 + script.below(250),
         };
         let ids: Vec<ImageId> = (0..images).map(|n| ImageId::new(format!("image-{n}")).expect("an ID")).collect();
-        let service = Service::new(&ids, script);
         let mut list = ids.clone();
         for _ in 0..script.below(4) {
-            let twice = list[script.below(images)].clone();
-            list.push(twice);
+            list.push(list[script.below(images)].clone());
         }
         let snapshots = script.pick(&[Snapshots::Keep, Snapshots::Delete, Snapshots::ServiceDefault]);
-        let deletion = Deletion::new(list.clone(), snapshots, policy.clone()).expect("a list and a policy");
         Self {
+            deletion: Deletion::new(list.clone(), snapshots, policy.clone()).expect("a list and a policy"),
+            service: Service::new(&ids, script),
+            laws: Laws::new(ids, policy.clone()),
             list,
             snapshots,
-            laws: Laws::new(ids, policy.clone()),
             policy,
-            deletion,
-            service,
+            endpoint: Endpoint::new(Region::new("cn-beijing").expect("a region")),
+            who: Credentials::new("AKLTscriptscript", "secret").expect("credentials"),
             flights: Vec::new(),
             over: Vec::new(),
             now: Moment::default(),
-            zero: (Duration::ZERO, Duration::ZERO),
+            told: Duration::ZERO,
+            zero: Default::default(),
             journal: Vec::new(),
             events: Vec::new(),
-            intents: 0,
-            endpoint: Endpoint::new(Region::new("cn-beijing").expect("a region")),
-            drivers: 0,
             crashes: 0,
             retries: 0,
             script,
@@ -120,42 +140,37 @@ impl<'s, 'b> Run<'s, 'b> {
         self.begin();
         let mut waited = false;
         for _ in 0..STEPS {
-            self.interfere();
+            waited &= !self.interfere();
             self.laws.stepped(self.now);
             let next = self.step();
             if self.script.one_in(8) {
                 self.step_again(&next);
             }
             match next {
-                Next::Send(id, images) => self.send(id, images),
+                Next::Send { id, images, intent } => self.send(id, images, intent),
                 Next::Pending => {
                     assert!(!self.flights.is_empty(), "law 6: pending, and nothing is in flight");
                     self.answer();
                 }
                 Next::Wait(wait) => {
-                    assert!(!wait.is_zero(), "law 6: a wait of nothing");
                     let longest = self.laws.longest_wait();
-                    assert!(wait <= longest, "law 6: a wait of {wait:?}, which no policy explains: {longest:?}");
-                    if !self.flights.is_empty() && self.script.one_in(2) {
-                        self.answer();
-                    } else if self.script.one_in(4) {
-                        self.pass(wait / 3);
-                    } else {
-                        assert!(!waited, "law 6: waited for as long as it said, and it says wait");
-                        self.pass(wait);
-                        waited = true;
-                        self.check();
-                        continue;
+                    assert!(!wait.is_zero() && wait <= longest, "law 6: a wait of {wait:?}, where {longest:?} is the longest");
+                    assert!(!waited, "law 6: waited for as long as it said, and it says wait");
+                    match self.script.below(4) {
+                        1 if !self.flights.is_empty() => self.answer(),
+                        2 => self.pass(wait / 3),
+                        _ => {
+                            self.pass(wait);
+                            waited = true;
+                            continue;
+                        }
                     }
                 }
                 Next::Done => {
-                    assert!(self.flights.is_empty(), "done, and attempts are in flight");
-                    let report = self.report();
-                    self.laws.done(&report);
-                    if self.retries == 3 || !self.script.one_in(3) {
+                    self.laws.done(&self.deletion.report());
+                    if !self.script.one_in(3) || !self.retry_left() {
                         return;
                     }
-                    self.retry_left();
                 }
             }
             waited = false;
@@ -164,50 +179,60 @@ impl<'s, 'b> Run<'s, 'b> {
         panic!("law 1: it does not end");
     }
 
-    /// What a driver does in the middle of anything.
-    fn interfere(&mut self) {
+    /// Whatever may happen in the middle of anything.
+    fn interfere(&mut self) -> bool {
         match self.script.byte() {
-            246 => {
+            247 => {
                 self.deletion.stop("the script says so");
                 self.laws.stopped();
             }
-            247 | 248 => self.next_driver(),
-            249 => self.crash(None),
-            250 => self.retry_left(),
-            251 | 252 => {
-                // An answer out of turn.
-                let before = self.report();
-                let now = self.driver_now();
-                let response = crate::machine_service::details([("image-0", None)]);
-                if let Some(id) = self.over.last().copied().filter(|_| self.script.one_in(2)) {
-                    assert_eq!(self.deletion.answered(id, now, &response), None, "law 7: answered twice");
-                    assert_eq!(self.deletion.lost(id, now, Fate::Unsent, "twice"), None, "law 7: lost after it was answered");
-                } else if let Some(id) = unknown_attempt() {
-                    assert_eq!(self.deletion.answered(id, now, &response), None, "law 7: an answer to an unknown attempt");
-                }
-                assert_eq!(self.report(), before, "law 7: an answer out of turn changed the report");
+            248 | 249 => self.next_driver(),
+            250 => drop(self.retry_left()),
+            251 => self.crash(),
+            252 | 253 => self.answer_out_of_turn(),
+            254.. => {
+                let wait = u64::from(self.script.byte());
+                self.pass(Duration::from_millis(100 * wait));
             }
-            253.. => {
-                let wait = Duration::from_millis(u64::from(self.script.byte()) * 100);
-                self.pass(wait);
-            }
-            _ => {}
+            _ => return false,
         }
         self.check();
+        true
     }
 
-    fn retry_left(&mut self) {
-        if self.retries < 3 {
+    fn retry_left(&mut self) -> bool {
+        if self.retries < AT_MOST {
             self.retries += 1;
             self.deletion.retry_left();
             self.laws.retried();
+            return true;
         }
+        false
+    }
+
+    fn answer_out_of_turn(&mut self) {
+        let id = match self.over.last() {
+            Some(id) if self.script.one_in(2) => *id,
+            _ => serde_json::from_str("4000000000").expect("the number of an attempt"),
+        };
+        let (before, now) = (self.deletion.report(), self.driver_now());
+        let response = details([("image-0", None)]);
+        assert_eq!(self.deletion.answered(id, now, &response), None, "law 7: an answer out of turn");
+        assert_eq!(self.deletion.lost(id, now, Fate::Unsent, "lost"), None, "law 7: a loss out of turn");
+        assert_eq!(self.deletion.report(), before, "law 7: what came out of turn changed the report");
     }
 
     fn step(&mut self) -> Next {
-        let now = self.driver_now();
+        let (now, at) = (self.tell(), self.timestamp());
         match self.deletion.step(now) {
-            Step::Send(attempt) => Next::Send(attempt.id(), attempt.images().cloned().collect()),
+            Step::Send(mut attempt) => {
+                let images: Vec<ImageId> = attempt.images().cloned().collect();
+                if self.script.one_in(16) {
+                    check_request(&mut attempt, &images, &self.endpoint, &self.who, at);
+                }
+                assert_eq!(attempt.timeout(), self.policy.attempt_timeout);
+                Next::Send { id: attempt.id(), images, intent: attempt.intent(at) }
+            }
             Step::Wait(wait) => Next::Wait(wait),
             Step::Pending => Next::Pending,
             Step::Done => Next::Done,
@@ -216,33 +241,26 @@ impl<'s, 'b> Run<'s, 'b> {
 
     /// Without a send, a step changes nothing.
     fn step_again(&mut self, before: &Next) {
-        if !matches!(before, Next::Send(..)) {
-            let report = self.report();
+        if !matches!(before, Next::Send { .. }) {
+            let report = self.deletion.report();
             assert_eq!(self.step(), *before, "the same step twice, and another answer");
-            assert_eq!(self.report(), report, "a step without a send changed the report");
+            assert_eq!(self.deletion.report(), report, "a step without a send changed the report");
         }
     }
 
-    fn send(&mut self, id: AttemptId, images: Vec<ImageId>) {
+    fn send(&mut self, id: AttemptId, images: Vec<ImageId>, intent: Event) {
         self.laws.sent(id, &images, self.now);
-        self.check_committed();
-        let intent = self.intent(id, &images);
-        self.flights.push(InFlight { id, images, spoken: None, intended: false });
-        match self.write(intent) {
-            Err(Crashed) => return,
-            Ok(written) => {
-                if let Some(flight) = self.flights.last_mut().filter(|flight| flight.id == id) {
-                    flight.intended = written;
-                }
-                if self.script.one_in(80) {
-                    return self.crash(None);
-                }
-            }
+        let died = self.write(intent);
+        let intended = matches!(died, None | Some(Died::AfterTheLine));
+        self.flights.push(InFlight { id, images, spoken: None, intended });
+        if died.is_some() {
+            return self.crash();
         }
         // It arrives at once, or on the way to its answer.
         if self.script.one_in(2) {
             self.arrive(self.flights.len() - 1);
         }
+        self.check();
         if self.script.one_in(3) {
             self.answer();
         }
@@ -258,48 +276,186 @@ impl<'s, 'b> Run<'s, 'b> {
     /// An attempt in flight comes to its end.
     fn answer(&mut self) {
         let index = self.script.below(self.flights.len());
-        let wait = Duration::from_millis(u64::from(self.script.byte()) * 40);
-        self.pass(wait);
+        let wait = u64::from(self.script.byte());
+        self.pass(Duration::from_micros(wait * wait * 100));
         self.arrive(index);
-        let flight = self.flights.remove(index);
-        let spoken = flight.spoken.as_ref().expect("it arrived");
-        let now = self.driver_now();
+        let now = self.tell();
+        let InFlight { id, images, spoken: Some(spoken), .. } = &self.flights[index] else { panic!("expected that it arrived") };
         let event = match &spoken.answer {
-            Answer::Unsent => self.deletion.lost(flight.id, now, Fate::Unsent, "refused"),
-            Answer::Lost => self.deletion.lost(flight.id, now, Fate::Unknown, "timed out"),
-            Answer::Response(response) => self.deletion.answered(flight.id, now, response),
+            Answer::Unsent => self.deletion.lost(*id, now, Fate::Unsent, "refused"),
+            Answer::Lost => self.deletion.lost(*id, now, Fate::Unknown, "timed out"),
+            Answer::Response(response) => self.deletion.answered(*id, now, response),
         };
         let event = event.expect("the attempt is in flight");
-        let id = flight.id;
-        let crash = self.crash_point();
-        if matches!(crash, Some(Crash::Before | Crash::Inside)) {
-            self.flights.push(flight);
-            return self.crash(Some((event, crash)));
+        check_event(&event, *id, images, &self.deletion.report());
+        let died = self.write(event);
+        if matches!(died, None | Some(Died::AfterTheLine)) {
+            let InFlight { id, spoken, .. } = self.flights.remove(index);
+            self.laws.landed(id, &spoken.expect("it arrived"), self.now);
+            self.over.push(id);
         }
-        self.laws.landed(id, spoken, self.now);
-        self.check_event(&event, id, &flight.images);
-        self.append(event);
-        self.over.push(id);
-        if crash.is_some() {
-            self.crash(None);
+        if died.is_some() {
+            self.crash();
         }
     }
 
-    /// What the outcome in a journal says is what the report says.
-    fn check_event(&self, event: &Event, id: AttemptId, asked: &[ImageId]) {
-        let Event::Outcome(outcome) = event else { panic!("expected an outcome, not {event:?}") };
-        assert_eq!(outcome.attempt.attempt, id, "the event of another attempt");
-        assert!(outcome.images.iter().map(|image| &image.id).eq(asked), "the event speaks of other images");
-        let report = self.report();
-        let known: std::collections::HashMap<_, _> = report.outcomes().collect();
-        for image in &outcome.images {
-            assert_eq!(known.get(&image.id), Some(&&image.outcome), "the journal and the report differ about {}", image.id);
+    /// Whatever the last driver left behind was carried out, or was not.
+    fn leave(&mut self) {
+        for index in 0..self.flights.len() {
+            if self.flights[index].intended && self.script.one_in(2) {
+                self.arrive(index);
+            }
         }
-        assert_eq!(report.attempts().last(), Some(&outcome.attempt), "the journal and the report differ about the attempt");
     }
 
-    fn check_committed(&mut self) {
-        let report = self.report();
-        self.laws.check(&report, &self.service);
+    /// The driver was dropped; after a while another one runs on, whose clock has another zero.
+    fn next_driver(&mut self) {
+        self.leave();
+        self.flights.clear();
+        let before = self.driver_now();
+        self.now.own = self.told;
+        let gap = Duration::from_secs(u64::from(self.script.byte()));
+        self.now.world += gap;
+        let shows = self.script.pick(&[Duration::ZERO, before + gap, before, Duration::from_secs(1_000_000), before / 2]);
+        self.zero = (self.now.own, shows);
+        self.deletion.abandon();
+        self.laws.abandoned();
+        self.begin();
     }
+
+    /// The process dies, and another one resumes with another key.
+    fn crash(&mut self) {
+        if self.crashes == AT_MOST {
+            return;
+        }
+        self.crashes += 1;
+        self.leave();
+        let whole = self.journal.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        let (events, length) = read_journal(&self.journal).expect("whole lines are events");
+        assert_eq!(length, whole, "the journal is cut at another place than its last line end");
+        assert_eq!(events, self.events, "the journal holds other events than were written");
+        self.journal.truncate(length);
+
+        let empty = events.is_empty();
+        let intent = |event: &Event| if let Event::Intent(intent) = event { Some(intent.attempt) } else { None };
+        let intents: Vec<AttemptId> = events.iter().filter_map(intent).collect();
+        self.deletion = match Deletion::resume(self.list.clone(), self.snapshots, self.policy.clone(), events) {
+            Err(InvalidDeletion::Journal(InvalidJournal::Begin)) if empty => {
+                Deletion::new(self.list.clone(), self.snapshots, self.policy.clone()).expect("a list and a policy")
+            }
+            resumed => resumed.expect("its own journal"),
+        };
+        let open: Vec<AttemptId> = self.flights.drain(..).filter(|flight| flight.intended).map(|flight| flight.id).collect();
+        self.over.clear();
+        self.laws.crashed(&intents, &open);
+        self.check();
+        self.now.world += Duration::from_secs(1);
+        self.zero = (self.now.own, self.script.pick(&[Duration::ZERO, Duration::from_secs(50_000)]));
+        self.begin();
+    }
+
+    /// What every driver does first.
+    fn begin(&mut self) {
+        self.who = Credentials::new(format!("AKLTscriptscript{}", self.events.len()), "secret").expect("credentials");
+        let context = Context::new(&self.endpoint, &self.who, "script", self.timestamp());
+        let event = self.deletion.begin(context).expect("the same endpoint and region");
+        if self.write(event).is_some() {
+            self.crash();
+        }
+    }
+
+    /// Writes a line of the journal, unless the process dies.
+    fn write(&mut self, event: Event) -> Option<Died> {
+        let died = match self.script.byte() {
+            _ if self.crashes == AT_MOST => None,
+            253 => Some(Died::BeforeTheLine),
+            254 => Some(Died::InsideTheLine),
+            255 => Some(Died::AfterTheLine),
+            _ => None,
+        };
+        if died == Some(Died::BeforeTheLine) {
+            return died;
+        }
+        let line = serde_json::to_vec(&event).expect("JSON");
+        if died == Some(Died::InsideTheLine) {
+            let torn = line.len() * (1 + usize::from(self.script.byte())) / 256;
+            self.journal.extend_from_slice(&line[..torn]);
+            return died;
+        }
+        self.journal.extend_from_slice(&line);
+        self.journal.push(b'\n');
+        self.events.push(event);
+        died
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now.own += time;
+        self.now.world += time;
+    }
+
+    fn tell(&mut self) -> Duration {
+        self.told = self.now.own;
+        self.driver_now()
+    }
+
+    fn driver_now(&self) -> Duration {
+        self.now.own - self.zero.0 + self.zero.1
+    }
+
+    fn timestamp(&self) -> Timestamp {
+        Timestamp::from_unix(1_700_000_000 + self.now.world.as_secs()).expect("before the year 10000")
+    }
+
+    fn check(&mut self) {
+        self.laws.check(&self.deletion.report(), &self.service);
+    }
+}
+
+/// What the journal says of an attempt is what the report says.
+fn check_event(event: &Event, id: AttemptId, asked: &[ImageId], report: &Report) {
+    let Event::Outcome(outcome) = event else { panic!("expected an outcome, not {event:?}") };
+    assert_eq!(outcome.attempt.attempt, id, "the event of another attempt");
+    assert!(outcome.images.iter().map(|image| &image.id).eq(asked), "the event speaks of other images");
+    let known: HashMap<&ImageId, &Outcome> = report.outcomes().collect();
+    for image in &outcome.images {
+        assert_eq!(known[&image.id], &image.outcome, "the journal and the report differ about {}", image.id);
+    }
+    assert_eq!(report.attempts().last(), Some(&outcome.attempt), "the journal and the report differ about the attempt");
+}
+
+/// The request names the images of its attempt, and no others.
+fn check_request(attempt: &mut Attempt<'_>, images: &[ImageId], endpoint: &Endpoint, who: &Credentials, at: Timestamp) {
+    let request = attempt.request(endpoint, who, at).expect("a request");
+    let query = Query::parse(request.uri().query().expect("a query"));
+    for (index, image) in images.iter().enumerate() {
+        let named = query.first(format!("ImageIds.{}", index + 1));
+        assert_eq!(named.as_deref(), Some(image.as_str().as_bytes()), "the request names other images");
+    }
+    assert_eq!(query.first(format!("ImageIds.{}", images.len() + 1)), None, "the request names more images");
+}
+
+fn policy(script: &mut Script<'_>) -> Policy {
+    let seconds = Duration::from_secs;
+    let attempt_timeout = seconds(script.pick(&[30, 1, 5]));
+    let backoff_base = Duration::from_millis(script.pick(&[500, 0, 1_000, 1]));
+    let busy_for = seconds(script.pick(&[0, 0, 1, 30, 40, 61]));
+    let policy = Policy {
+        chunk: script.pick(&[100, 1, 2, 3, 7, 10, 50, 99]),
+        in_flight: 1 + script.below(4),
+        attempts: script.pick(&[4, 1, 2, 3]),
+        attempt_timeout,
+        backoff_base,
+        backoff_cap: backoff_base + Duration::from_millis(script.pick(&[19_500, 0, 2_000])),
+        jitter_seed: script.byte().into(),
+        max_wait: seconds(script.pick(&[60, 0, 5, 10_000])),
+        deadline: script.pick(&[None, None, Some(0), Some(10), Some(300)]).map(|spare| attempt_timeout + seconds(spare)),
+        busy_for,
+        busy_every: seconds(script.pick(&[15, 1, 7, 0])),
+        requests_per_second: script.pick(&[None, None, Some(0.5), Some(10.0), Some(3.0)]),
+        missing_ok: script.one_in(3),
+        stop_after: script.pick(&[10, 1, 2, 3, 1_000]),
+    };
+    // No pause between two looks at a busy image is refused.
+    let busy_every = if busy_for.is_zero() { policy.busy_every } else { policy.busy_every.max(seconds(1)) };
+    Policy { busy_every, ..policy }
 }

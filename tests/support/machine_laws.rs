@@ -8,7 +8,7 @@ use volc_proto::ecs::{AttemptId, Evidence, ImageId, Outcome, Policy, Report, Sto
 
 use crate::machine_service::{Means, Service, Spoken, Word};
 
-/// Now, by the run's own clock, which stands still while no driver runs, and by the world's.
+/// Now, by the run's own clock, which stands still while no driver tells it the time, and by the world's.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Moment {
     /// The run's.
@@ -66,8 +66,11 @@ struct Pass {
     missing: usize,
     others: bool,
     silent: bool,
+    hundred_missing: bool,
     streak: (String, u32),
+    /// Failures since the last reply that was accepted, and the most that these were.
     failures: u32,
+    most_failures: u32,
     /// Why nothing may be sent any more.
     over: Option<&'static str>,
     asked_to_stop: bool,
@@ -153,7 +156,12 @@ impl Laws {
         let limit = if self.pass.accepted { policy.in_flight } else { 1 };
         assert!(self.flights.len() < limit, "{} attempts are in flight, {limit} allowed", self.flights.len() + 1);
 
-        assert!(now.world >= self.hold_until, "law 6: sent at {:?}, sooner than Retry-After allowed: {:?}", now.world, self.hold_until);
+        assert!(
+            now.world >= self.hold_until,
+            "law 6: sent at {:?}, sooner than Retry-After allowed: {:?}",
+            now.world,
+            self.hold_until
+        );
         if let (Some(last), Some(rate)) = (self.last_send, policy.requests_per_second) {
             // Half a microsecond for the rounding of floats.
             let earliest = last + Duration::from_secs_f64(1.0 / rate).saturating_sub(Duration::from_nanos(500));
@@ -233,9 +241,9 @@ impl Laws {
                 for (&index, word) in images.iter().zip(words) {
                     self.stated(index, word, now);
                 }
+                self.pass.hundred_missing |= self.pass.missing >= 100 && !self.pass.others && !self.policy.missing_ok;
                 // Whether an image that was not spoken of was answered is not said: then nothing is demanded.
-                let all_missing = !self.pass.others && !self.pass.silent;
-                if self.pass.missing >= 100 && all_missing && !self.policy.missing_ok {
+                if self.pass.hundred_missing && !self.pass.silent {
                     self.over("the first 100 images do not exist");
                 }
             }
@@ -329,6 +337,7 @@ impl Laws {
 
     fn failed(&mut self, kind: &str) {
         self.pass.failures += 1;
+        self.pass.most_failures = self.pass.most_failures.max(self.pass.failures);
         let times = if self.pass.streak.0 == kind { self.pass.streak.1 + 1 } else { 1 };
         self.pass.streak = (kind.to_owned(), times);
         if times >= self.policy.stop_after {
@@ -369,9 +378,8 @@ impl Laws {
         }
     }
 
-    /// The process died, and a new one resumed from a journal that has so many intents; these attempts have one, and no
-    /// outcome.
-    pub fn crashed(&mut self, intents: usize, open: &[AttemptId]) {
+    /// The process died, and a new one resumed from a journal with these intents; those of these attempts have no outcome.
+    pub fn crashed(&mut self, intents: &[AttemptId], open: &[AttemptId]) {
         for id in open {
             for index in self.flights.remove(&number(*id)).expect("an attempt in flight") {
                 self.images[index].unclear();
@@ -381,7 +389,8 @@ impl Laws {
             image.in_flight = false;
         }
         self.flights.clear();
-        self.landed = intents;
+        self.landed = intents.len();
+        self.next_attempt = intents.last().map_or(1, |last| number(*last) + 1);
         self.foreign.clear();
         self.hold_until = Duration::ZERO;
         self.last_send = None;
@@ -424,7 +433,8 @@ impl Laws {
             let absent = matches!(outcome, Outcome::Gone(Evidence::NotFound));
             let not_done = matches!(outcome, Outcome::NotDeleted(_) | Outcome::Refused(_));
             assert!(!(image.doubt && (not_done || absent)), "law 4: {id} may have been deleted, and is `{outcome}`");
-            let claimed = matches!(outcome, Outcome::Gone(Evidence::Acknowledged | Evidence::NotFoundAfterUnclear) | Outcome::Unclear(_));
+            let claimed =
+                matches!(outcome, Outcome::Gone(Evidence::Acknowledged | Evidence::NotFoundAfterUnclear) | Outcome::Unclear(_));
             assert!(image.touched || image.in_flight || !claimed, "law 5: nothing can have touched {id}, and it is `{outcome}`");
 
             match (self.before.get(index), outcome) {
@@ -457,8 +467,8 @@ impl Laws {
             Stop::Wait { .. } => pass.long_wait || self.hold_until > Duration::ZERO,
             Stop::Clock { .. } => pass.clock_refused_twice,
             Stop::Call { .. } => pass.hopeless,
-            Stop::NoneExist => !self.policy.missing_ok && pass.missing >= 100 && !pass.others,
-            Stop::Failing { times, .. } => *times >= self.policy.stop_after && pass.failures >= *times,
+            Stop::NoneExist => pass.hundred_missing,
+            Stop::Failing { times, .. } => *times >= self.policy.stop_after && pass.most_failures >= *times,
             other => panic!("expected a known reason to stop, not {other:?}"),
         };
         assert!(holds, "stopped without a reason: {stop}");

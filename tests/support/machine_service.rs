@@ -199,7 +199,8 @@ impl Service {
             }),
             5 => self.perhaps(ids, script, |script| {
                 let status = script.pick(&[400, 403, 404, 408, 401, 405]);
-                let body = script.pick(&["<html>a proxy", "", "{\"message\":\"no\"}", "{\"ResponseMetadata\":{\"RequestId\":\"r\"}}"]);
+                let body =
+                    script.pick(&["<html>a proxy", "", "{\"message\":\"no\"}", "{\"ResponseMetadata\":{\"RequestId\":\"r\"}}"]);
                 (answer(status, body), format!("{status} page"), true)
             }),
             6 => self.perhaps(ids, script, |script| {
@@ -414,7 +415,9 @@ fn word(id: &ImageId, details: &[Detail]) -> Word {
 
 fn written(details: &[Detail], script: &mut Script<'_>) -> String {
     let none = script.pick(&["", ",\"Error\":null", ",\"Error\":{}", ",\"Error\":{\"Code\":\"\",\"Message\":\"\"}"]);
-    let mut body = String::from("{\"ResponseMetadata\":{\"RequestId\":\"r\",\"Action\":\"DeleteImages\"},\"Result\":{\"OperationDetails\":[");
+    let mut body = String::from(
+        "{\"ResponseMetadata\":{\"RequestId\":\"r\",\"Action\":\"DeleteImages\"},\"Result\":{\"OperationDetails\":[",
+    );
     for (index, (id, code)) in details.iter().enumerate() {
         body.push_str(if index == 0 { "{\"ImageId\":\"" } else { ",{\"ImageId\":\"" });
         body.push_str(id.as_ref().map_or("", ImageId::as_str));
@@ -462,9 +465,13 @@ fn error(status: u16, code: &str) -> Answer {
 /// The answer to somebody else's request, which looks like one to ours.
 fn foreign_action(status: u16, ids: &[ImageId], script: &mut Script<'_>) -> Answer {
     let details: Vec<String> = ids.iter().map(|id| format!("{{\"ImageId\":\"{id}\"}}")).collect();
-    let rest = script.pick(&["}}", ",\"Error\":{\"Code\":\"FlowLimitExceeded\"}}}", ",\"Error\":{\"Code\":\"InvalidArgument\"}}}"]);
+    let rest =
+        script.pick(&["}}", ",\"Error\":{\"Code\":\"FlowLimitExceeded\"}}}", ",\"Error\":{\"Code\":\"InvalidArgument\"}}}"]);
     let body = match rest {
-        "}}" => format!("{{\"ResponseMetadata\":{{\"Action\":\"StopInstances\"}},\"Result\":{{\"OperationDetails\":[{}]}}}}", details.join(",")),
+        "}}" => format!(
+            "{{\"ResponseMetadata\":{{\"Action\":\"StopInstances\"}},\"Result\":{{\"OperationDetails\":[{}]}}}}",
+            details.join(",")
+        ),
         rest => format!("{{\"ResponseMetadata\":{{\"Action\":\"StopInstances\"{rest}"),
     };
     answer(status, &body)

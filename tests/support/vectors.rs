@@ -9,6 +9,15 @@ use volc_proto::{Credentials, Region, Timestamp};
 
 use crate::load_folder;
 
+/// A file of vectors.
+#[derive(Debug, Deserialize)]
+pub struct Vectors<E> {
+    /// How many it says that it holds.
+    pub count: usize,
+    /// What it holds.
+    pub vectors: Vec<Vector<E>>,
+}
+
 /// Every vector with an expected signature, of every file in `vectors/` that holds such.
 ///
 /// # Panics

@@ -1,5 +1,6 @@
 //! One call, described as data.
 
+use http::Method;
 use serde::de::DeserializeOwned;
 
 use crate::query::Query;
@@ -51,8 +52,10 @@ pub trait Action {
     const VERSION: &'static str;
     /// The service of the credential scope and of regional host names: `"ecs"`.
     const SERVICE: &'static str;
-    /// The reply's `Result`. Where the reply has none, or null, it is read from null: an `Option`, or a type whose
-    /// members all have defaults, takes that; another makes such a reply an error.
+    /// How it is sent. Parameters travel in the query with every method, and the body is empty.
+    const METHOD: Method = Method::GET;
+    /// The reply's `Result`, which is an object. Where the reply has none, or null, it is read from `{}`: a type whose members
+    /// all have defaults takes that, another makes such a reply an error.
     type Output: DeserializeOwned;
 
     /// Adds the action's parameters; `Action` and `Version` are already taken care of. Any order will do, an ascending

@@ -6,9 +6,9 @@ use std::fmt;
 use std::net::IpAddr;
 
 use bytes::Bytes;
+use http::Request;
 use http::header::{HOST, HeaderMap, HeaderValue};
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
-use http::{Method, Request};
 
 use crate::action::Action;
 use crate::credentials::Credentials;
@@ -173,7 +173,7 @@ impl Endpoint {
         }
     }
 
-    /// A request for `action`, signed and ready to send: a GET without a body. Sign again for every attempt: a request
+    /// A request for `action`, signed and ready to send, without a body. Sign again for every attempt: a request
     /// is valid for 15 minutes.
     ///
     /// # Errors
@@ -196,7 +196,7 @@ impl Endpoint {
         let uri = Uri::from_parts(parts).map_err(|_| RequestError::TooLong { bytes: length })?;
 
         let mut request = Request::new(Vec::new());
-        *request.method_mut() = Method::GET;
+        *request.method_mut() = A::METHOD;
         *request.uri_mut() = uri;
         // Host and the signature's four.
         *request.headers_mut() = HeaderMap::with_capacity(5);

@@ -51,6 +51,7 @@ mod timestamp;
 mod verify;
 
 pub mod ecs;
+pub mod sts;
 
 pub use crate::action::Action;
 pub use crate::credentials::{Credentials, InvalidCredentials};

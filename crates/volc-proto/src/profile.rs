@@ -60,7 +60,7 @@ struct Entry<'a> {
 }
 
 impl Profile {
-    /// Reads the profile called `name`, or else the current one, or else that called `default`.
+    /// Reads the profile called `name`, or else the current one, or else that called `default`. An empty name is none.
     ///
     /// # Errors
     ///
@@ -70,8 +70,8 @@ impl Profile {
         let config: Object<Config<'_>> =
             serde_json::from_str(text).map_err(|error| InvalidProfile::Json { line: error.line(), column: error.column() })?;
         let Object(Config { current, profiles }) = config;
-        let current = current.map(|Text(name)| name).filter(|name| !name.is_empty());
-        let name = name.or(current.as_deref()).unwrap_or("default").to_owned();
+        let current = current.as_ref().map(|Text(name)| &**name);
+        let name = [name, current].into_iter().flatten().find(|name| !name.is_empty()).unwrap_or("default").to_owned();
         let mut profiles = profiles.unwrap_or_default();
         let Some(Some(Object(entry))) = profiles.remove(&name) else {
             return Err(InvalidProfile::NotFound { name, known: profiles.into_keys().collect() });
@@ -134,11 +134,11 @@ impl Entry<'_> {
 /// A Unix time in seconds, milliseconds, microseconds or nanoseconds, told apart by size as the official Go SDK does. One
 /// beyond the year 9999 is taken for its end.
 fn moment(stamp: u64) -> Timestamp {
-    let unit = match stamp {
-        ..1_000_000_000_000 => 1,
-        ..1_000_000_000_000_000 => 1_000,
-        ..1_000_000_000_000_000_000 => 1_000_000,
-        _ => 1_000_000_000,
+    let unit = match stamp.checked_ilog10().unwrap_or(0) {
+        ..12 => 1,
+        12..15 => 1_000,
+        15..18 => 1_000_000,
+        18.. => 1_000_000_000,
     };
     Timestamp::from_unix(stamp / unit).unwrap_or(Timestamp::MAX)
 }
@@ -243,6 +243,7 @@ mod tests {
         let key = |text: &str, name| Profile::parse(text, name).unwrap().credentials().access_key_id().to_owned();
         assert_eq!(key(CONFIG, Some("temporary")), "AKTP");
         assert_eq!(key(CONFIG, None), "AKLTCI");
+        assert_eq!(key(CONFIG, Some("")), "AKLTCI");
         assert_eq!(key(&CONFIG.replace(r#""current": "ci""#, r#""current": """#), None), "AKLTDEFAULT");
         assert_eq!(key(&CONFIG.replace(r#""current": "ci","#, ""), None), "AKLTDEFAULT");
     }

@@ -64,7 +64,8 @@ pub fn parse_as<'de, T: Deserialize<'de>>(response: &'de Response<impl AsRef<[u8
             None => Some(unreadable),
         },
     };
-    Err(ReplyError::Unreadable(Unreadable { status, request_id: log_id(headers), excerpt: excerpt(body), source }))
+    let action = Envelope::<IgnoredAny>::read(body).ok().and_then(|envelope| envelope.action());
+    Err(ReplyError::Unreadable(Unreadable { status, request_id: log_id(headers), action, excerpt: excerpt(body), source }))
 }
 
 #[derive(Deserialize)]
@@ -316,6 +317,7 @@ pub enum ApiErrorKind {
 pub struct Unreadable {
     status: StatusCode,
     request_id: Option<String>,
+    action: Option<String>,
     excerpt: String,
     source: Option<UnreadableBody>,
 }
@@ -329,6 +331,11 @@ impl Unreadable {
     /// The header `X-Tt-Logid`, where there is one.
     pub fn request_id(&self) -> Option<&str> {
         self.request_id.as_deref()
+    }
+
+    /// The action that an envelope without an error, at a status that is none of a success, says it answers.
+    pub(crate) fn action(&self) -> Option<&str> {
+        self.action.as_deref()
     }
 
     /// The first 256 bytes of the body at most, control characters escaped.

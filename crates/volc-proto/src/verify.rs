@@ -65,8 +65,7 @@ pub fn verify<B>(
 ) -> Result<Verified, VerifyError> {
     let query = Query::parse(request.uri().query().unwrap_or_default());
     let claim = Claim::read(request, &query)?;
-    let who =
-        secret_of(&claim.access_key_id).ok_or_else(|| VerifyError::UnknownAccessKey { id: claim.access_key_id.clone() })?;
+    let who = secret_of(&claim.access_key_id).ok_or_else(|| VerifyError::UnknownAccessKey { id: claim.access_key_id.clone() })?;
     let (signed_at, now_unix) = (claim.at.unix(), now.unix());
     if now_unix > signed_at + claim.valid_for || signed_at > now_unix + VALIDITY_SECONDS {
         return Err(VerifyError::Expired { signed_at: claim.at, now });

@@ -9,11 +9,13 @@ use std::fmt;
 
 use ureq::config::Config;
 use ureq::http::Uri;
-// ureq may change these in a minor version. Only the signatures of two traits are used.
+// ureq may change these in a minor version. Only the signatures of three traits are used.
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{ConnectionDetails, Connector, DefaultConnector, NextTimeout, Transport};
 
-/// An agent whose errors carry the mark.
+use crate::guard::Guarded;
+
+/// An agent whose errors carry the mark, and whose connections are [guarded](crate::guard).
 pub(crate) fn agent(config: Config) -> ureq::Agent {
     ureq::Agent::with_parts(config, Marking(DefaultConnector::default()), Marking(DefaultResolver::default()))
 }
@@ -65,6 +67,7 @@ impl Connector for Marking<DefaultConnector> {
     type Out = Box<dyn Transport>;
 
     fn connect(&self, details: &ConnectionDetails<'_>, chained: Option<()>) -> Result<Option<Self::Out>, ureq::Error> {
-        self.0.connect(details, chained).map_err(mark)
+        let transport = self.0.connect(details, chained).map_err(mark)?;
+        Ok(transport.map(|transport| Box::new(Guarded(transport)) as Self::Out))
     }
 }

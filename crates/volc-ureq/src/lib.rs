@@ -2,6 +2,7 @@
 
 mod connect;
 mod error;
+mod guard;
 mod run;
 
 use std::fmt;
@@ -25,6 +26,8 @@ pub use {ureq, volc_proto};
 #[derive(Clone)]
 pub struct Client {
     agent: Agent,
+    /// Whether the agent's connections are [guarded](guard).
+    guarded: bool,
     endpoint: Endpoint,
     who: Arc<RwLock<Credentials>>,
     skew: Arc<Mutex<ClockSkew>>,
@@ -35,6 +38,8 @@ pub struct Client {
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// As good as for ever, and still a time that ureq can add to the present one.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 const PRODUCT: &str = concat!("volc-ureq/", env!("CARGO_PKG_VERSION"));
 /// A reply about 100 images takes some 40 KB where each has failed; who sends more than this is not the service.
 const MAX_BODY: u64 = 1 << 20;
@@ -56,7 +61,7 @@ impl Client {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = TlsConfig::builder().root_certs(roots).unversioned_rustls_crypto_provider(provider).build();
         let config = Agent::config_builder().tls_config(tls).user_agent(PRODUCT).build();
-        Self::with_agent(connect::agent(config), endpoint, who)
+        Self { guarded: true, ..Self::with_agent(connect::agent(config), endpoint, who) }
     }
 
     /// A client over an agent of your own: other roots, a client certificate, a proxy.
@@ -66,6 +71,9 @@ impl Client {
     ///
     /// - No middleware and no connector of the agent sends a request a second time.
     /// - TLS verifies.
+    /// - ureq's log at the level `trace` goes nowhere: it shows the session token and the signature, which [`new`](Self::new)
+    ///   keeps from it.
+    /// - A proxy answers at once: byte by byte, it could hold a call beyond its time, which [`new`](Self::new) does not let it.
     ///
     /// Fewer errors prove [`Fate::Unsent`](volc_proto::Fate::Unsent) than with [`new`](Self::new), whose agent tells apart
     /// what failed before the first byte: here a name that does not resolve is `Unknown`, for one.
@@ -76,6 +84,7 @@ impl Client {
             connect_timeout: set.connect.unwrap_or(CONNECT_TIMEOUT),
             user_agent: HeaderValue::from_static(PRODUCT),
             who: Arc::new(RwLock::new(who)),
+            guarded: false,
             skew: Arc::default(),
             agent,
             endpoint,
@@ -155,13 +164,15 @@ impl Client {
         let sent = SystemTime::now().into();
         request.headers_mut().insert(USER_AGENT, self.user_agent.clone());
         request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        let (timeout, connect_timeout) = (timeout.min(LONGEST), self.connect_timeout.min(LONGEST));
+        let _guard = self.guarded.then(|| guard::guard(request.headers_mut(), timeout));
         // The core's requests have no body; an empty one would still be announced.
         let mut config = (self.agent.configure_request(request.map(drop)))
             .http_status_as_error(false)
             .max_redirects(0)
             .timeout_global(Some(timeout))
-            .timeout_resolve(Some(self.connect_timeout))
-            .timeout_connect(Some(self.connect_timeout));
+            .timeout_resolve(Some(connect_timeout))
+            .timeout_connect(Some(connect_timeout));
         // Plain HTTP is allowed to this machine only. A proxy's loopback is another machine.
         if uri.host().is_some_and(is_loopback) && self.agent.config().proxy().is_some_and(Proxy::is_from_env) {
             config = config.proxy(None);

@@ -4,18 +4,19 @@
 mod support;
 
 use std::process::Command;
+use std::time::Instant;
 
 use support::server::Server;
 use support::ureq::Ready;
-use support::{Adapter, GENEROUS, Outcome, answer, endpoint, success, who};
+use support::{Adapter, GENEROUS, Limits, Outcome, SHORT, answer, endpoint, success, who};
 use volc_proto::Fate;
 
 const URL: &str = "VOLC_TEST_URL";
 
 /// The call, for the test that was run again; the others have no URL in their environment.
-fn call_from_inside() -> Option<Outcome> {
+fn call_from_inside(limits: Limits) -> Option<Outcome> {
     let url = std::env::var(URL).ok()?;
-    Some(Ready::new(endpoint(&url), who(), GENEROUS).call())
+    Some(Ready::new(endpoint(&url), who(), limits).call())
 }
 
 /// Runs the test again with a proxy in its environment and a URL to call.
@@ -32,7 +33,7 @@ fn run_again(test: &str, proxy: &str, url: &str) {
 
 #[test]
 fn a_proxy_is_asked_for_a_tunnel_and_sees_no_request() {
-    if let Some(outcome) = call_from_inside() {
+    if let Some(outcome) = call_from_inside(GENEROUS) {
         assert_eq!(outcome.unwrap_err().fate, Fate::Unsent);
         return;
     }
@@ -46,7 +47,7 @@ fn a_proxy_is_asked_for_a_tunnel_and_sees_no_request() {
 
 #[test]
 fn a_proxy_that_is_not_there_is_not_passed_by() {
-    if let Some(outcome) = call_from_inside() {
+    if let Some(outcome) = call_from_inside(GENEROUS) {
         let failure = outcome.unwrap_err();
         assert_eq!(failure.fate, Fate::Unsent);
         assert!(failure.text.to_lowercase().contains("connection refused"), "{failure:?}");
@@ -59,8 +60,25 @@ fn a_proxy_that_is_not_there_is_not_passed_by() {
 }
 
 #[test]
+fn a_proxy_that_answers_byte_by_byte_is_left_at_the_timeout() {
+    let start = Instant::now();
+    if let Some(outcome) = call_from_inside(SHORT) {
+        assert_eq!(outcome.unwrap_err().fate, Fate::Unsent);
+        assert!((SHORT.total..GENEROUS.total / 2).contains(&start.elapsed()), "left after {:?}", start.elapsed());
+        return;
+    }
+    let proxy = Server::start(|connection| {
+        connection.request();
+        connection.send("HTTP/1.1 200 OK\r\nX-Slow: ");
+        connection.drip(b"x", SHORT.connect / 3);
+    });
+    let test = "a_proxy_that_answers_byte_by_byte_is_left_at_the_timeout";
+    run_again(test, &proxy.url(), "https://ecs.nonexistent.invalid");
+}
+
+#[test]
 fn a_call_to_this_machine_does_not_take_the_way_through_a_proxy() {
-    if let Some(outcome) = call_from_inside() {
+    if let Some(outcome) = call_from_inside(GENEROUS) {
         assert!(outcome.is_ok());
         return;
     }

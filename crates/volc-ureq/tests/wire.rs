@@ -5,7 +5,7 @@ mod support;
 
 use std::sync::mpsc;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use support::scenarios;
 use support::server::Server;
@@ -95,6 +95,13 @@ fn the_limits_of_an_agent_hold_unless_others_are_set() {
     let failure = call(&Client::with_agent(agent, endpoint(&server.url()), who())).unwrap_err();
     assert!(failure.text.contains("in time"), "{failure:?}");
     assert!(start.elapsed() < GENEROUS.total / 2, "left after {:?}", start.elapsed());
+}
+
+#[test]
+fn no_time_is_too_long_to_be_a_limit() {
+    let server = Server::answering(success());
+    let client = Client::new(endpoint(&server.url()), who()).timeout(Duration::MAX).connect_timeout(Duration::MAX);
+    assert!(call(&client).is_ok());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod delete_images;
 pub mod deletion;
+mod describe_images;
 
 pub use self::delete_images::{
     DeleteImages, DeleteImagesOutput, ImageId, ImageStatus, InvalidBatch, InvalidImageId, ItemError, ItemErrorKind,
@@ -12,4 +13,8 @@ pub use self::deletion::{
     Attempt, AttemptId, AttemptOutcome, AttemptRecord, Begin, Context, Counts, Deletion, Event, Evidence, ImageOutcome,
     Incomplete, Intent, InvalidDeletion, InvalidJournal, InvalidPolicy, Outcome, Policy, Reason, ReasonKind, Report, Step, Stop,
     read_journal,
+};
+pub use self::describe_images::{
+    DescribeImages, DetectionItem, DetectionResults, EndlessPages, ImageDescription, ImagePage, ImageSnapshot, InvalidFilter,
+    Tag, Visibility,
 };

@@ -8,7 +8,8 @@ use std::fmt;
 use std::time::Duration;
 
 use base16ct::HexDisplay;
-use serde::{Deserialize, Serialize};
+use serde::de::{Error as _, Unexpected};
+use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::outcome::{Outcome, Reason};
@@ -23,7 +24,16 @@ pub(crate) const VERSION: u32 = 1;
 
 /// The number of an attempt, from 1; a resumed run goes on counting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct AttemptId(pub(crate) u64);
+pub struct AttemptId(#[serde(deserialize_with = "attempt_number")] pub(crate) u64);
+
+/// No run comes this far; a journal that says so would leave no numbers for the attempts to come.
+const MAX_ATTEMPT: u64 = 1 << 53;
+
+fn attempt_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let number = u64::deserialize(deserializer)?;
+    let expected = "the number of an attempt, up to 2^53";
+    if number <= MAX_ATTEMPT { Ok(number) } else { Err(D::Error::invalid_value(Unexpected::Unsigned(number), &expected)) }
+}
 
 impl fmt::Display for AttemptId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

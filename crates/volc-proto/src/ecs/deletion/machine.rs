@@ -104,21 +104,27 @@ struct Flight {
     at: Option<Timestamp>,
 }
 
-/// The run's own time, which goes on where it was when another driver, with another zero, takes over.
+/// The run's own time. It stands still while no driver runs: another one's zero says nothing of how long that was, and a wait
+/// that the service asked for must not end sooner.
 #[derive(Debug, Default)]
 struct Clock {
     now: Duration,
-    shift: Duration,
-    rebase: bool,
+    /// The run's time when its driver took over.
+    base: Duration,
+    /// What that driver called it.
+    zero: Option<Duration>,
 }
 
 impl Clock {
     fn tick(&mut self, now: Duration) -> Duration {
-        if std::mem::take(&mut self.rebase) {
-            self.shift = self.now.saturating_sub(now);
-        }
-        self.now = self.now.max(now.saturating_add(self.shift));
+        let zero = *self.zero.get_or_insert(now);
+        self.now = self.now.max(self.base.saturating_add(now.saturating_sub(zero)));
         self.now
+    }
+
+    fn hand_over(&mut self) {
+        self.base = self.now;
+        self.zero = None;
     }
 }
 
@@ -284,8 +290,12 @@ impl Deletion {
                 return Step::Pending;
             }
             let at = ready.max(self.pace.next_send()).max(now);
+            let asked = self.pace.asked().saturating_sub(now);
             if at.saturating_add(self.policy.attempt_timeout) > deadline {
                 self.halt(Stop::Deadline);
+            } else if asked > self.policy.max_wait {
+                // What stopped a run still holds after `retry_left`.
+                self.halt(Stop::Wait { seconds: asked.as_secs() });
             } else if at > now {
                 return Step::Wait(at - now);
             } else {
@@ -304,6 +314,11 @@ impl Deletion {
             return Some(now);
         }
         self.again.peek().map(|Reverse(again)| again.at)
+    }
+
+    /// Whether an attempt could still be started, now, later, or after the answer to one under way.
+    fn is_unfinished(&self, now: Duration) -> bool {
+        self.ready_at(now).is_some() || !self.flights.is_empty()
     }
 
     /// Before a first reply was accepted, one attempt shows whether key, region and network are right.
@@ -408,7 +423,7 @@ impl Deletion {
         for flight in std::mem::take(&mut self.flights) {
             self.lose(flight, self.clock.now, Fate::Unknown, "the attempt was abandoned before its answer came");
         }
-        self.clock.rebase = true;
+        self.clock.hand_over();
     }
 
     /// Asks again for all that is not settled, with fresh attempts and a fresh deadline, whatever the run was stopped for.
@@ -423,9 +438,12 @@ impl Deletion {
         self.missing = Some(0);
         self.cursor = 0;
         self.fresh = 0;
-        for image in self.images.iter_mut().filter(|image| image.place != Place::InFlight) {
+        for image in &mut self.images {
             image.attempts = 0;
             image.busy_since = None;
+            if image.place == Place::InFlight {
+                continue;
+            }
             image.place = if image.outcome.is_settled() { Place::Finished } else { Place::Fresh };
             self.fresh += usize::from(image.place == Place::Fresh);
         }
@@ -465,11 +483,13 @@ impl Deletion {
     }
 
     fn record(&self, flight: &Flight, now: Duration) -> AttemptRecord {
+        let took = now.saturating_sub(flight.sent);
         AttemptRecord {
             attempt: flight.id,
             asked: flight.images.len(),
             at: flight.at,
-            duration: now.saturating_sub(flight.sent),
+            // Whole milliseconds, as in a journal: what is read is what was written.
+            duration: Duration::new(took.as_secs(), took.subsec_millis() * 1_000_000),
             status: None,
             request_id: None,
             fate: None,
@@ -580,7 +600,8 @@ impl Deletion {
             };
             if found_busy {
                 let since = *image.busy_since.get_or_insert(now);
-                if now.saturating_add(self.policy.busy_every) <= since.saturating_add(self.policy.busy_for) {
+                let next = now.saturating_add(self.policy.busy_every);
+                if !self.policy.busy_for.is_zero() && next <= since.saturating_add(self.policy.busy_for) {
                     busy.push(index);
                 }
             }
@@ -589,7 +610,7 @@ impl Deletion {
         // The request was accepted: none of its images has to stay alone.
         self.queue(&busy, now.saturating_add(self.policy.busy_every), false);
         self.ask_again(&open, now, false);
-        if self.missing.is_some_and(|missing| missing >= PROBE) && !self.policy.missing_ok && self.ready_at(now).is_some() {
+        if self.missing.is_some_and(|missing| missing >= PROBE) && !self.policy.missing_ok && self.is_unfinished(now) {
             self.halt(Stop::NoneExist);
         }
     }
@@ -628,7 +649,9 @@ impl Deletion {
 
     fn refund(&mut self, images: &[u32]) {
         for &index in images {
-            self.images[index as usize].attempts -= 1;
+            let attempts = &mut self.images[index as usize].attempts;
+            // None are left of an attempt that was under way when `retry_left` was called.
+            *attempts = attempts.saturating_sub(1);
         }
     }
 
@@ -652,7 +675,7 @@ impl Deletion {
     /// Ends the run after too many failures of a kind.
     fn count_failure(&mut self, reason: &Reason, now: Duration) -> u32 {
         let times = self.pace.failed(reason);
-        if times >= self.policy.stop_after && self.ready_at(now).is_some() {
+        if times >= self.policy.stop_after && self.is_unfinished(now) {
             self.halt(Stop::Failing { times, why: reason.clone() });
         }
         times
@@ -661,9 +684,9 @@ impl Deletion {
     /// The service asked for a wait.
     fn hold(&mut self, now: Duration, wait: Duration) {
         let until = now.saturating_add(wait);
-        self.pace.hold_until(until);
+        self.pace.hold_as_asked(until);
         let late = self.deadline.is_some_and(|deadline| until.saturating_add(self.policy.attempt_timeout) > deadline);
-        if (wait > self.policy.max_wait || late) && self.ready_at(now).is_some() {
+        if (wait > self.policy.max_wait || late) && self.is_unfinished(now) {
             self.halt(Stop::Wait { seconds: wait.as_secs() });
         }
     }

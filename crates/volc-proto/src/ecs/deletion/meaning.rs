@@ -86,10 +86,10 @@ fn foreign_action<A: Action>(action: Option<&str>) -> Option<Meaning> {
 fn of_error<A: Action>(error: &ReplyError) -> Meaning {
     match error {
         ReplyError::Api(error) => foreign_action::<A>(error.action()).unwrap_or_else(|| of_api_error(error)),
-        ReplyError::Unreadable(error) => match error.status() {
+        ReplyError::Unreadable(error) => foreign_action::<A>(error.action()).unwrap_or_else(|| match error.status() {
             StatusCode::TOO_MANY_REQUESTS => Meaning::Throttled(Reason::new(ReasonKind::Call, error)),
             status => Meaning::Maybe { reason: Reason::new(ReasonKind::Unreadable, error), again: !status.is_redirection() },
-        },
+        }),
     }
 }
 

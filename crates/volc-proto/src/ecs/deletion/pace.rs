@@ -9,6 +9,8 @@ use super::policy::Policy;
 #[derive(Debug)]
 pub(crate) struct Pace {
     not_before: Duration,
+    /// What the service asked for.
+    asked: Duration,
     last_send: Option<Duration>,
     /// Time between two sends; longer than the policy's after throttling.
     interval: Duration,
@@ -28,6 +30,7 @@ impl Pace {
     pub(crate) fn new(policy: &Policy) -> Self {
         Self {
             not_before: Duration::ZERO,
+            asked: Duration::ZERO,
             last_send: None,
             interval: policy.interval(),
             streak: None,
@@ -44,7 +47,12 @@ impl Pace {
     /// The earliest time for the next send.
     pub(crate) fn next_send(&self) -> Duration {
         let paced = self.last_send.map_or(Duration::ZERO, |sent| sent.saturating_add(self.interval));
-        self.not_before.max(paced)
+        self.not_before.max(self.asked).max(paced)
+    }
+
+    /// When the wait that the service asked for is over.
+    pub(crate) fn asked(&self) -> Duration {
+        self.asked
     }
 
     pub(crate) fn sent(&mut self, now: Duration) {
@@ -56,6 +64,11 @@ impl Pace {
         self.not_before = self.not_before.max(time);
     }
 
+    /// Nothing before this time, for the service asked for it.
+    pub(crate) fn hold_as_asked(&mut self, time: Duration) {
+        self.asked = self.asked.max(time);
+    }
+
     /// The service answers: back to the policy's pace, in steps so small that the run stays near the rate that it found.
     pub(crate) fn accepted(&mut self, policy: &Policy) {
         self.streak = None;
@@ -65,7 +78,7 @@ impl Pace {
     /// The service wants fewer requests.
     pub(crate) fn throttled(&mut self, policy: &Policy) {
         let slowest = policy.backoff_cap.max(policy.interval());
-        self.interval = (self.interval * 2).clamp(policy.backoff_base / 8, slowest);
+        self.interval = self.interval.saturating_mul(2).clamp(policy.backoff_base / 8, slowest);
     }
 
     /// One more failure; returns how many of its kind there were in a row.
@@ -87,7 +100,8 @@ impl Pace {
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         let part = f64::from(((z ^ (z >> 31)) >> 32) as u32) / f64::from(u32::MAX);
-        wait.mul_f64(0.5 + part / 2.0)
+        let half = wait / 2;
+        half.saturating_add(half.mul_f64(part))
     }
 }
 

@@ -13,13 +13,14 @@ impl Deletion {
     pub(super) fn replay(&mut self, events: impl IntoIterator<Item = Event>) -> Result<(), InvalidJournal> {
         let places: HashMap<ImageId, usize> =
             self.images.iter().enumerate().map(|(index, image)| (image.id.clone(), index)).collect();
-        let place = |id: &ImageId| places.get(id).copied().ok_or_else(|| InvalidJournal::Image { id: id.clone() });
+        let lost = Reason::new(ReasonKind::Lost, "the run ended before its answer came");
         let mut open: Vec<Intent> = Vec::new();
         for event in events {
+            if self.context.is_none() && !matches!(event, Event::Begin(_)) {
+                return Err(InvalidJournal::Begin);
+            }
             match event {
                 Event::Begin(begin) => {
-                    // A run that died left its attempts open: nobody will answer them.
-                    self.forget(&mut open, place)?;
                     if begin.version != VERSION {
                         return Err(InvalidJournal::Begin);
                     }
@@ -30,17 +31,22 @@ impl Deletion {
                         return Err(InvalidJournal::Other { what: "snapshot choice" });
                     }
                     self.enter(begin.context)?;
+                    // A run that died left its attempts open: nobody will answer them.
+                    self.records.extend(open.drain(..).map(|intent| unanswered(intent, &lost)));
                 }
                 Event::Wait { .. } => {}
-                _ if self.context.is_none() => return Err(InvalidJournal::Begin),
                 Event::Intent(intent) => {
                     self.next_attempt = self.next_attempt.max(intent.attempt.0.saturating_add(1));
+                    // Unclear, unless an outcome follows that says otherwise.
+                    for id in &intent.images {
+                        self.learn(&places, id, Outcome::Unclear(lost.clone()))?;
+                    }
                     open.push(intent);
                 }
                 Event::Outcome(outcome) => {
                     open.retain(|intent| intent.attempt != outcome.attempt.attempt);
                     for image in outcome.images {
-                        self.images[place(&image.id)?].outcome = image.outcome;
+                        self.learn(&places, &image.id, image.outcome)?;
                     }
                     self.records.push(outcome.attempt);
                 }
@@ -49,35 +55,31 @@ impl Deletion {
         if self.context.is_none() {
             return Err(InvalidJournal::Begin);
         }
-        self.forget(&mut open, place)?;
+        self.records.extend(open.into_iter().map(|intent| unanswered(intent, &lost)));
         self.retry_left();
         Ok(())
     }
 
-    fn forget(
-        &mut self,
-        open: &mut Vec<Intent>,
-        place: impl Fn(&ImageId) -> Result<usize, InvalidJournal>,
-    ) -> Result<(), InvalidJournal> {
-        for intent in open.drain(..) {
-            let reason = Reason::new(ReasonKind::Lost, "the run ended before its answer came");
-            for id in &intent.images {
-                let outcome = &mut self.images[place(id)?].outcome;
-                if !outcome.is_settled() {
-                    *outcome = Outcome::Unclear(reason.clone());
-                }
-            }
-            self.records.push(AttemptRecord {
-                attempt: intent.attempt,
-                asked: intent.images.len(),
-                at: Some(intent.at),
-                duration: Duration::ZERO,
-                status: None,
-                request_id: None,
-                fate: Some(Fate::Unknown),
-                error: Some(reason),
-            });
+    /// What is settled stays so.
+    fn learn(&mut self, places: &HashMap<ImageId, usize>, id: &ImageId, outcome: Outcome) -> Result<(), InvalidJournal> {
+        let place = *places.get(id).ok_or_else(|| InvalidJournal::Image { id: id.clone() })?;
+        let known = &mut self.images[place].outcome;
+        if !known.is_settled() {
+            *known = outcome;
         }
         Ok(())
+    }
+}
+
+fn unanswered(intent: Intent, lost: &Reason) -> AttemptRecord {
+    AttemptRecord {
+        attempt: intent.attempt,
+        asked: intent.images.len(),
+        at: Some(intent.at),
+        duration: Duration::ZERO,
+        status: None,
+        request_id: None,
+        fate: Some(Fate::Unknown),
+        error: Some(lost.clone()),
     }
 }
