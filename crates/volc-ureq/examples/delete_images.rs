@@ -2,12 +2,15 @@
 //! real ones.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that talks to people")]
 
+use std::collections::HashMap;
+use std::convert::Infallible;
 use std::error::Error;
+use std::ops::ControlFlow;
 use std::process::ExitCode;
 
 use lexopt::{Arg, ValueExt};
 use volc_emulator::{Emulator, Image, ImageState};
-use volc_proto::ecs::{DeleteImages, ImageId, ImageStatus, ItemErrorKind, Snapshots};
+use volc_proto::ecs::{Deletion, Event, ImageId, Policy, Snapshots};
 use volc_proto::{Credentials, Endpoint, Region};
 use volc_ureq::Client;
 
@@ -39,8 +42,8 @@ fn emulated() -> Result<bool, Box<dyn Error>> {
     let client = Client::new(emulator.endpoint(Region::new("cn-beijing")?), who);
 
     // The tenth image is not there.
-    let ids = (1..=10).map(|n| ImageId::new(id(n))).collect::<Result<_, _>>()?;
-    delete(&client, &DeleteImages::new(ids, Snapshots::Keep)?)?;
+    let ids = (1..=10).map(|n| ImageId::new(id(n))).collect::<Result<Vec<_>, _>>()?;
+    delete(&client, Deletion::new(ids, Snapshots::Keep, Policy::default())?)?;
     println!("\n{} images are left. All this was an emulator: nothing real was deleted.", emulator.images().len());
     println!("With VOLCENGINE_ACCESS_KEY and VOLCENGINE_SECRET_KEY set, the same against the real service: {USAGE}");
     Ok(true)
@@ -69,30 +72,34 @@ fn live() -> Result<bool, Box<dyn Error>> {
     let (true, Some(region), Some(snapshots)) = (live, region, snapshots) else {
         return Err(format!("expected {USAGE}").into());
     };
-    let (action, endpoint) = (DeleteImages::new(ids, snapshots)?, Endpoint::new(region));
+    let (deletion, endpoint) = (Deletion::new(ids.clone(), snapshots, Policy::default())?, Endpoint::new(region));
     if !yes {
-        println!("Would send to {}: {action:?}", endpoint.origin("ecs"));
+        println!("Would ask {} to delete, with the snapshot choice {snapshots:?}: {ids:?}", endpoint.origin("ecs"));
         println!("Nothing was sent: that takes --yes. A deletion cannot be undone.");
         return Ok(false);
     }
     let who = Credentials::from_lookup(|name| std::env::var(name).ok())?;
-    delete(&Client::new(endpoint, who).user_agent("delete-images-example")?, &action)
+    delete(&Client::new(endpoint, who).user_agent("delete-images-example")?, deletion)
 }
 
-/// One request, one line per image. True if none of the images is there any more.
-fn delete(client: &Client, action: &DeleteImages) -> Result<bool, Box<dyn Error>> {
-    let reply = client.call(action).map_err(|error| format!("{error}; no image is known to be deleted"))?;
-    let mut all_gone = true;
-    for id in action.ids() {
-        let outcome = match reply.output.status_of(id) {
-            ImageStatus::Deleted => "deleted".to_owned(),
-            ImageStatus::Failed(error) if error.kind() == ItemErrorKind::NotFound => "not there".to_owned(),
-            ImageStatus::Failed(error) if error.kind() == ItemErrorKind::Transient => format!("unclear: {}", error.code()),
-            ImageStatus::Failed(error) => format!("not deleted: {}", error.code()),
-            ImageStatus::NotListed | ImageStatus::Contradictory => "unclear: the reply does not say".to_owned(),
-        };
-        all_gone &= matches!(outcome.as_str(), "deleted" | "not there");
-        println!("{id:32} {outcome:44} {}", reply.request_id.as_deref().unwrap_or("-"));
+/// One line per image, with the request that settled it. True if none of the images is there any more.
+fn delete(client: &Client, mut deletion: Deletion) -> Result<bool, Box<dyn Error>> {
+    let mut requests = HashMap::new();
+    let report = client.run_with(&mut deletion, |event| {
+        if let Event::Outcome(outcome) = event {
+            let request = outcome.attempt.request_id.clone().unwrap_or_default();
+            requests.extend(outcome.images.iter().map(|image| (image.id.clone(), request.clone())));
+        }
+        Ok::<_, Infallible>(ControlFlow::Continue(()))
+    })?;
+    for (id, outcome) in report.outcomes() {
+        // The first words; the service's message follows its code.
+        let told = outcome.to_string();
+        let told = told.splitn(3, ": ").take(2).collect::<Vec<_>>().join(": ");
+        println!("{id:27} {told:60} {}", requests.get(id).map_or("-", String::as_str));
     }
-    Ok(all_gone)
+    if let Some(stop) = report.stopped() {
+        println!("The run was stopped: {stop}");
+    }
+    Ok(report.all_gone())
 }

@@ -47,7 +47,12 @@ fn without_arguments_it_never_leaves_this_machine() {
     let (output, said) = run(&[]);
     assert!(output.status.success(), "{said}");
     assert_eq!(said.lines().filter(|line| line.starts_with("image-")).count(), 10, "{said}");
-    for (outcome, images) in [(" deleted ", 5), ("InvalidImage.Shared", 2), ("ImageIsCopying", 2), (" not there ", 1)] {
+    for (outcome, images) in [
+        ("gone: the service accepted", 5),
+        ("InvalidImage.Shared", 2),
+        ("ImageIsCopying", 2),
+        ("gone: there is no such image", 1),
+    ] {
         assert_eq!(said.matches(outcome).count(), images, "{outcome}: {said}");
     }
     assert!(said.contains("nothing real was deleted"), "{said}");
