@@ -106,19 +106,22 @@
 //! attempts as the official SDKs make, waits that bridge an outage of a minute and a half, and no waiting for busy images
 //! unless asked for.
 
+mod attempt;
 mod event;
 mod machine;
 mod meaning;
 mod outcome;
 mod pace;
 mod policy;
+mod queue;
 mod report;
 mod resume;
 
+pub use self::attempt::{Attempt, Step};
 pub use self::event::{
     AttemptId, AttemptOutcome, AttemptRecord, Begin, Context, Event, ImageOutcome, Intent, InvalidJournal, read_journal,
 };
-pub use self::machine::{Attempt, Deletion, InvalidDeletion, Step};
+pub use self::machine::{Deletion, InvalidDeletion};
 pub use self::outcome::{Evidence, Outcome, Reason, ReasonKind, Stop};
 pub use self::policy::{InvalidPolicy, Policy};
 pub use self::report::{Counts, Incomplete, Report};

@@ -1,26 +1,24 @@
 //! The machine itself: what is known of each image, and what to send next.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashSet, VecDeque};
+use std::collections::HashSet;
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::Response;
 
+use super::attempt::{Attempt, Flight, Step};
 use super::event::{
-    AttemptId, AttemptOutcome, AttemptRecord, Begin, Context, Event, ImageOutcome, Intent, InvalidJournal, VERSION, digest,
+    AttemptId, AttemptOutcome, AttemptRecord, Begin, Context, Event, ImageOutcome, InvalidJournal, VERSION, digest,
 };
 use super::meaning::{self, Meaning, Verdict};
 use super::outcome::{Evidence, Outcome, Reason, ReasonKind, Stop};
-use super::pace::Pace;
+use super::pace::{Clock, Pace};
 use super::policy::{InvalidPolicy, Policy};
+use super::queue::{Image, Place, Queue};
 use super::report::{Counts, Report};
-use crate::credentials::Credentials;
 use crate::ecs::delete_images::{DeleteImages, ImageId, Snapshots};
-use crate::endpoint::{Endpoint, RequestError};
 use crate::fate::Fate;
-use crate::timestamp::Timestamp;
 
 /// The first images that were answered, all of which may not be missing.
 const PROBE: usize = 100;
@@ -37,14 +35,7 @@ pub struct Deletion {
     pub(super) digest: String,
     pub(super) context: Option<Context>,
 
-    /// Where the search for images that were never sent goes on.
-    cursor: usize,
-    /// How many of those there are.
-    fresh: usize,
-    /// Halves of refused chunks; each is sent as it is, so that a culprit ends up alone.
-    halves: VecDeque<Vec<u32>>,
-    /// Images to ask for again.
-    again: BinaryHeap<Reverse<Again>>,
+    queue: Queue,
     flights: Vec<Flight>,
     stopped: Option<Stop>,
 
@@ -62,125 +53,6 @@ pub struct Deletion {
 
     pub(super) records: Vec<AttemptRecord>,
     foreign: Vec<String>,
-}
-
-#[derive(Debug)]
-pub(super) struct Image {
-    pub(super) id: ImageId,
-    /// What is known. `Unclear` is the memory of an attempt that may have deleted it.
-    pub(super) outcome: Outcome,
-    /// When it was first found busy.
-    busy_since: Option<Duration>,
-    /// Attempts that count.
-    attempts: u32,
-    place: Place,
-}
-
-/// Where an image is in the run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Fresh,
-    Queued,
-    InFlight,
-    /// Nothing more will be asked in this run.
-    Finished,
-}
-
-/// Ordered by time.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Again {
-    at: Duration,
-    images: Vec<u32>,
-    /// Not to be sent together with others: part of a chunk that was refused.
-    alone: bool,
-}
-
-#[derive(Debug)]
-struct Flight {
-    id: AttemptId,
-    images: Vec<u32>,
-    alone: bool,
-    sent: Duration,
-    at: Option<Timestamp>,
-}
-
-/// The run's own time. It stands still while no driver runs: another one's zero says nothing of how long that was, and a wait
-/// that the service asked for must not end sooner.
-#[derive(Debug, Default)]
-struct Clock {
-    now: Duration,
-    /// The run's time when its driver took over.
-    base: Duration,
-    /// What that driver called it.
-    zero: Option<Duration>,
-}
-
-impl Clock {
-    fn tick(&mut self, now: Duration) -> Duration {
-        let zero = *self.zero.get_or_insert(now);
-        self.now = self.now.max(self.base.saturating_add(now.saturating_sub(zero)));
-        self.now
-    }
-
-    fn hand_over(&mut self) {
-        self.base = self.now;
-        self.zero = None;
-    }
-}
-
-/// What a driver has to do next. Exhaustive on purpose: a new step must be seen by every driver.
-#[derive(Debug)]
-pub enum Step<'a> {
-    /// Send this attempt, then call [`answered`](Deletion::answered) or [`lost`](Deletion::lost) with its ID.
-    Send(Attempt<'a>),
-    /// Nothing to do for this long, unless an answer comes first.
-    Wait(Duration),
-    /// Only an answer to an attempt under way helps.
-    Pending,
-    /// The run is over.
-    Done,
-}
-
-/// One request to send. It is committed: until it is answered or lost, its images are unclear.
-#[derive(Debug)]
-pub struct Attempt<'a> {
-    flight: &'a mut Flight,
-    images: &'a [Image],
-    snapshots: Snapshots,
-    timeout: Duration,
-}
-
-impl Attempt<'_> {
-    /// Its number.
-    pub fn id(&self) -> AttemptId {
-        self.flight.id
-    }
-
-    /// The images it asks for.
-    pub fn images(&self) -> impl ExactSizeIterator<Item = &ImageId> {
-        self.flight.images.iter().map(|&index| &self.images[index as usize].id)
-    }
-
-    /// How long it may take, from now to the last byte of its answer: [`Policy::attempt_timeout`].
-    pub fn timeout(&self) -> Duration {
-        self.timeout
-    }
-
-    /// What a journal must hold before the attempt is sent at `at`.
-    pub fn intent(&mut self, at: Timestamp) -> Event {
-        self.flight.at = Some(at);
-        Event::Intent(Intent { attempt: self.flight.id, at, images: self.images().cloned().collect() })
-    }
-
-    /// The request, signed for `at`.
-    ///
-    /// # Errors
-    ///
-    /// [`RequestError`], as [`Endpoint::request`]. Report the attempt as lost, with [`Fate::Unsent`].
-    pub fn request(&mut self, endpoint: &Endpoint, who: &Credentials, at: Timestamp) -> Result<Request<Vec<u8>>, RequestError> {
-        self.flight.at = Some(at);
-        endpoint.request(&DeleteImages::trusted(self.images().cloned().collect(), self.snapshots), who, at)
-    }
 }
 
 impl Deletion {
@@ -214,14 +86,11 @@ impl Deletion {
             })
             .collect();
         Ok(Self {
-            fresh: images.len(),
+            queue: Queue::new(images.len()),
             images,
             snapshots,
             digest,
             context: None,
-            cursor: 0,
-            halves: VecDeque::new(),
-            again: BinaryHeap::new(),
             flights: Vec::new(),
             stopped: None,
             clock: Clock::default(),
@@ -307,13 +176,7 @@ impl Deletion {
 
     /// When there is something to send, if ever.
     fn ready_at(&self, now: Duration) -> Option<Duration> {
-        if self.stopped.is_some() {
-            return None;
-        }
-        if !self.halves.is_empty() || self.fresh > 0 {
-            return Some(now);
-        }
-        self.again.peek().map(|Reverse(again)| again.at)
+        if self.stopped.is_some() { None } else { self.queue.ready_at(now) }
     }
 
     /// Whether an attempt could still be started, now, later, or after the answer to one under way.
@@ -327,7 +190,7 @@ impl Deletion {
     }
 
     fn launch(&mut self, now: Duration) -> Attempt<'_> {
-        let (images, alone) = self.pick(now);
+        let (images, alone) = self.queue.pick(&self.images, self.policy.chunk, now);
         for &index in &images {
             let image = &mut self.images[index as usize];
             image.place = Place::InFlight;
@@ -339,39 +202,6 @@ impl Deletion {
         self.flights.push(Flight { id, images, alone, sent: now, at: None });
         let flight = self.flights.last_mut().expect("it was just pushed");
         Attempt { flight, images: &self.images, snapshots: self.snapshots, timeout: self.policy.attempt_timeout }
-    }
-
-    /// The next chunk: halves first, so that a refusal is settled; then images that were never asked for, so that an outage
-    /// costs each image one attempt and not the first ones all of theirs; then those to ask again, gathered.
-    fn pick(&mut self, now: Duration) -> (Vec<u32>, bool) {
-        if let Some(half) = self.halves.pop_front() {
-            return (half, true);
-        }
-        let mut chunk = Vec::new();
-        while chunk.len() < self.policy.chunk && self.fresh > 0 {
-            if self.images[self.cursor].place == Place::Fresh {
-                chunk.push(self.cursor as u32);
-                self.fresh -= 1;
-            }
-            self.cursor += 1;
-        }
-        while chunk.len() < self.policy.chunk {
-            match self.again.peek() {
-                Some(Reverse(next)) if next.at <= now && (chunk.is_empty() || !next.alone) => {}
-                _ => break,
-            }
-            let Some(Reverse(mut next)) = self.again.pop() else { break };
-            if next.alone {
-                return (next.images, true);
-            }
-            let room = self.policy.chunk - chunk.len();
-            if next.images.len() > room {
-                let rest = next.images.split_off(room);
-                self.again.push(Reverse(Again { at: next.at, images: rest, alone: false }));
-            }
-            chunk.append(&mut next.images);
-        }
-        (chunk, false)
     }
 
     /// An answer came, of any kind: a whole HTTP response whose body was read to its end. Returns what a journal must hold.
@@ -430,14 +260,11 @@ impl Deletion {
     pub fn retry_left(&mut self) {
         self.stopped = None;
         self.deadline = None;
-        self.halves.clear();
-        self.again.clear();
         self.pace.restart(&self.policy);
         self.accepted = false;
         self.clock_corrected = None;
         self.missing = Some(0);
-        self.cursor = 0;
-        self.fresh = 0;
+        let mut fresh = 0;
         for image in &mut self.images {
             image.attempts = 0;
             image.busy_since = None;
@@ -445,8 +272,9 @@ impl Deletion {
                 continue;
             }
             image.place = if image.outcome.is_settled() { Place::Finished } else { Place::Fresh };
-            self.fresh += usize::from(image.place == Place::Fresh);
+            fresh += usize::from(image.place == Place::Fresh);
         }
+        self.queue = Queue::new(fresh);
     }
 
     /// What is known now, at any moment, of every image in the order asked.
@@ -545,8 +373,7 @@ impl Deletion {
                 } else if divisible && images.len() > 1 && self.stopped.is_none() {
                     self.refund(&images);
                     self.place(&images, Place::Queued);
-                    let (left, right) = images.split_at(images.len() / 2);
-                    self.halves.extend([left.to_vec(), right.to_vec()]);
+                    self.queue.halve(&images);
                 } else {
                     self.finish(&images);
                     self.count_failure(&reason, now);
@@ -644,7 +471,7 @@ impl Deletion {
             return self.finish(images);
         }
         self.place(images, Place::Queued);
-        self.again.push(Reverse(Again { at, images: images.to_vec(), alone }));
+        self.queue.again(at, images.to_vec(), alone);
     }
 
     fn refund(&mut self, images: &[u32]) {
@@ -693,8 +520,7 @@ impl Deletion {
 
     fn halt(&mut self, stop: Stop) {
         self.stopped.get_or_insert(stop);
-        self.halves.clear();
-        self.again.clear();
+        self.queue = Queue::default();
         for image in self.images.iter_mut().filter(|image| image.place == Place::Queued) {
             image.place = Place::Finished;
         }

@@ -105,6 +105,30 @@ impl Pace {
     }
 }
 
+/// The run's own time. It stands still while no driver runs: another one's zero says nothing of how long that was, and a wait
+/// that the service asked for must not end sooner.
+#[derive(Debug, Default)]
+pub(super) struct Clock {
+    pub(super) now: Duration,
+    /// The run's time when its driver took over.
+    base: Duration,
+    /// What that driver called it.
+    zero: Option<Duration>,
+}
+
+impl Clock {
+    pub(super) fn tick(&mut self, now: Duration) -> Duration {
+        let zero = *self.zero.get_or_insert(now);
+        self.now = self.now.max(self.base.saturating_add(now.saturating_sub(zero)));
+        self.now
+    }
+
+    pub(super) fn hand_over(&mut self) {
+        self.base = self.now;
+        self.zero = None;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,77 @@
+//! What a driver is given to do.
+
+use std::time::Duration;
+
+use http::Request;
+
+use super::event::{AttemptId, Event, Intent};
+use super::queue::Image;
+use crate::credentials::Credentials;
+use crate::ecs::delete_images::{DeleteImages, ImageId, Snapshots};
+use crate::endpoint::{Endpoint, RequestError};
+use crate::timestamp::Timestamp;
+
+/// What a driver has to do next. Exhaustive on purpose: a new step must be seen by every driver.
+#[derive(Debug)]
+pub enum Step<'a> {
+    /// Send this attempt, then call [`answered`](super::Deletion::answered) or [`lost`](super::Deletion::lost) with its ID.
+    Send(Attempt<'a>),
+    /// Nothing to do for this long, unless an answer comes first.
+    Wait(Duration),
+    /// Only an answer to an attempt under way helps.
+    Pending,
+    /// The run is over.
+    Done,
+}
+
+/// One request to send. It is committed: until it is answered or lost, its images are unclear.
+#[derive(Debug)]
+pub struct Attempt<'a> {
+    pub(super) flight: &'a mut Flight,
+    pub(super) images: &'a [Image],
+    pub(super) snapshots: Snapshots,
+    pub(super) timeout: Duration,
+}
+
+impl Attempt<'_> {
+    /// Its number.
+    pub fn id(&self) -> AttemptId {
+        self.flight.id
+    }
+
+    /// The images it asks for.
+    pub fn images(&self) -> impl ExactSizeIterator<Item = &ImageId> {
+        self.flight.images.iter().map(|&index| &self.images[index as usize].id)
+    }
+
+    /// How long it may take, from now to the last byte of its answer: [`Policy::attempt_timeout`](super::Policy::attempt_timeout).
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// What a journal must hold before the attempt is sent at `at`.
+    pub fn intent(&mut self, at: Timestamp) -> Event {
+        self.flight.at = Some(at);
+        Event::Intent(Intent { attempt: self.flight.id, at, images: self.images().cloned().collect() })
+    }
+
+    /// The request, signed for `at`.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`], as [`Endpoint::request`]. Report the attempt as lost, with [`Fate::Unsent`](crate::Fate::Unsent).
+    pub fn request(&mut self, endpoint: &Endpoint, who: &Credentials, at: Timestamp) -> Result<Request<Vec<u8>>, RequestError> {
+        self.flight.at = Some(at);
+        endpoint.request(&DeleteImages::trusted(self.images().cloned().collect(), self.snapshots), who, at)
+    }
+}
+
+/// An attempt under way.
+#[derive(Debug)]
+pub(super) struct Flight {
+    pub(super) id: AttemptId,
+    pub(super) images: Vec<u32>,
+    pub(super) alone: bool,
+    pub(super) sent: Duration,
+    pub(super) at: Option<Timestamp>,
+}
