@@ -2,7 +2,7 @@
 
 use http::header::{AUTHORIZATION, HOST, HeaderName};
 use http::{Request, Uri};
-use volc_proto::{Credentials, MAX_VALIDITY_SECONDS, Region, SignError, Signer, Timestamp};
+use volc_proto::{Credentials, MAX_VALIDITY_SECONDS, Region, SignError, Signer, Timestamp, verify};
 
 const X_DATE: HeaderName = HeaderName::from_static("x-date");
 const X_NOTE: HeaderName = HeaderName::from_static("x-note");
@@ -64,6 +64,24 @@ fn a_header_that_is_not_there_or_there_twice_is_not_signed() {
     twice.headers_mut().append(HOST, "h".parse().unwrap());
     twice.headers_mut().append(HOST, "h".parse().unwrap());
     assert_eq!(refusal(twice, "ecs", Some(&[X_DATE, HOST])), SignError::RepeatedHeader { name: HOST });
+}
+
+#[test]
+fn a_header_that_is_named_twice_or_there_already_is_signed_once() {
+    let (who, region) = (who(), region());
+    let mut request = request("https://h/");
+    request.headers_mut().insert(X_DATE, "20000101T000000Z".parse().unwrap());
+    request.headers_mut().insert("x-content-sha256", "00".parse().unwrap());
+    let signer = Signer::new(&who, &region, "ecs");
+    let signature = signer.signature(&request, b"", Timestamp::MAX).unwrap();
+    assert_eq!(signature.signed_headers(), "host;x-content-sha256;x-date;x-note;x-security-token");
+    let signature = signer.headers(&[HOST, X_DATE, HOST, X_DATE]).signature(&request, b"", Timestamp::MAX).unwrap();
+    assert_eq!(signature.signed_headers(), "host;x-date");
+
+    // What was there is replaced, whatever it said.
+    signer.sign(&mut request, b"", Timestamp::MAX).unwrap();
+    assert_eq!(request.headers()[X_DATE], "99991231T235959Z");
+    assert!(verify(&request, b"", Timestamp::MAX, |_| Some(who.clone())).is_ok());
 }
 
 #[test]

@@ -4,6 +4,7 @@
 pub mod machine;
 mod machine_laws;
 pub mod machine_service;
+pub mod machine_story;
 pub mod network;
 pub mod oracles;
 pub mod replies;

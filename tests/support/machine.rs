@@ -64,12 +64,12 @@ enum Next {
     Done,
 }
 
-/// Where the process died.
+/// Where the process died, as seen from a line of the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Died {
-    BeforeTheLine,
-    InsideTheLine,
-    AfterTheLine,
+    Before,
+    Inside,
+    After,
 }
 
 struct Run<'s, 'b> {
@@ -251,7 +251,7 @@ impl<'s, 'b> Run<'s, 'b> {
     fn send(&mut self, id: AttemptId, images: Vec<ImageId>, intent: Event) {
         self.laws.sent(id, &images, self.now);
         let died = self.write(intent);
-        let intended = matches!(died, None | Some(Died::AfterTheLine));
+        let intended = matches!(died, None | Some(Died::After));
         self.flights.push(InFlight { id, images, spoken: None, intended });
         if died.is_some() {
             return self.crash();
@@ -289,7 +289,7 @@ impl<'s, 'b> Run<'s, 'b> {
         let event = event.expect("the attempt is in flight");
         check_event(&event, *id, images, &self.deletion.report());
         let died = self.write(event);
-        if matches!(died, None | Some(Died::AfterTheLine)) {
+        if matches!(died, None | Some(Died::After)) {
             let InFlight { id, spoken, .. } = self.flights.remove(index);
             self.laws.landed(id, &spoken.expect("it arrived"), self.now);
             self.over.push(id);
@@ -368,16 +368,16 @@ impl<'s, 'b> Run<'s, 'b> {
     fn write(&mut self, event: Event) -> Option<Died> {
         let died = match self.script.byte() {
             _ if self.crashes == AT_MOST => None,
-            253 => Some(Died::BeforeTheLine),
-            254 => Some(Died::InsideTheLine),
-            255 => Some(Died::AfterTheLine),
+            253 => Some(Died::Before),
+            254 => Some(Died::Inside),
+            255 => Some(Died::After),
             _ => None,
         };
-        if died == Some(Died::BeforeTheLine) {
+        if died == Some(Died::Before) {
             return died;
         }
         let line = serde_json::to_vec(&event).expect("JSON");
-        if died == Some(Died::InsideTheLine) {
+        if died == Some(Died::Inside) {
             let torn = line.len() * (1 + usize::from(self.script.byte())) / 256;
             self.journal.extend_from_slice(&line[..torn]);
             return died;
@@ -407,7 +407,7 @@ impl<'s, 'b> Run<'s, 'b> {
     }
 
     fn check(&mut self) {
-        self.laws.check(&self.deletion.report(), &self.service);
+        self.laws.check(self.deletion.report(), &self.service);
     }
 }
 
@@ -454,6 +454,7 @@ fn policy(script: &mut Script<'_>) -> Policy {
         requests_per_second: script.pick(&[None, None, Some(0.5), Some(10.0), Some(3.0)]),
         missing_ok: script.one_in(3),
         stop_after: script.pick(&[10, 1, 2, 3, 1_000]),
+        ..Policy::default()
     };
     // No pause between two looks at a busy image is refused.
     let busy_every = if busy_for.is_zero() { policy.busy_every } else { policy.busy_every.max(seconds(1)) };

@@ -10,11 +10,11 @@ use crate::machine_service::{Means, Service, Spoken, Word};
 
 /// Now, by the run's own clock, which stands still while no driver tells it the time, and by the world's.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Moment {
+pub(crate) struct Moment {
     /// The run's.
-    pub own: Duration,
+    pub(crate) own: Duration,
     /// The world's.
-    pub world: Duration,
+    pub(crate) world: Duration,
 }
 
 /// What must be known of an image.
@@ -81,7 +81,7 @@ struct Pass {
 
 /// The laws, over one run with all its drivers and crashes.
 #[derive(Debug)]
-pub struct Laws {
+pub(crate) struct Laws {
     policy: Policy,
     ids: Vec<ImageId>,
     index: HashMap<ImageId, usize>,
@@ -92,19 +92,19 @@ pub struct Laws {
     /// By the world's clock.
     hold_until: Duration,
     last_send: Option<Duration>,
-    before: Vec<Outcome>,
+    before: Option<Report>,
     foreign: Vec<String>,
     landed: usize,
 }
 
 /// The number of an attempt. Its type shows it only to people.
-pub fn number(id: AttemptId) -> u64 {
+fn number(id: AttemptId) -> u64 {
     id.to_string().parse().expect("a number")
 }
 
 impl Laws {
     /// The laws for a list without duplicates.
-    pub fn new(ids: Vec<ImageId>, policy: Policy) -> Self {
+    pub(crate) fn new(ids: Vec<ImageId>, policy: Policy) -> Self {
         let image = |_: &ImageId| Image {
             known: Known::NotDeleted,
             doubt: false,
@@ -124,25 +124,25 @@ impl Laws {
             pass: Pass::default(),
             hold_until: Duration::ZERO,
             last_send: None,
-            before: Vec::new(),
+            before: None,
             foreign: Vec::new(),
             landed: 0,
         }
     }
 
     /// `step` is called.
-    pub fn stepped(&mut self, now: Moment) {
+    pub(crate) fn stepped(&mut self, now: Moment) {
         self.pass.started.get_or_insert(now.own);
     }
 
     /// `stop` was called.
-    pub fn stopped(&mut self) {
+    pub(crate) fn stopped(&mut self) {
         self.pass.asked_to_stop = true;
         self.over("stop was called");
     }
 
     /// `step` said `Send`.
-    pub fn sent(&mut self, id: AttemptId, images: &[ImageId], now: Moment) {
+    pub(crate) fn sent(&mut self, id: AttemptId, images: &[ImageId], now: Moment) {
         let id = number(id);
         let policy = self.policy.clone();
         assert_eq!(self.pass.over, None, "law 7: {id} is sent after a stop");
@@ -196,7 +196,7 @@ impl Laws {
     }
 
     /// An attempt was answered, or lost.
-    pub fn landed(&mut self, id: AttemptId, spoken: &Spoken, now: Moment) {
+    pub(crate) fn landed(&mut self, id: AttemptId, spoken: &Spoken, now: Moment) {
         let id = number(id);
         let images = self.flights.remove(&id).expect("an attempt in flight");
         self.landed += 1;
@@ -356,7 +356,7 @@ impl Laws {
     }
 
     /// The driver was dropped, and the next one called `abandon`.
-    pub fn abandoned(&mut self) {
+    pub(crate) fn abandoned(&mut self) {
         for images in std::mem::take(&mut self.flights).into_values() {
             self.landed += 1;
             self.each(&images, |image, policy| {
@@ -369,7 +369,7 @@ impl Laws {
     }
 
     /// `retry_left` was called.
-    pub fn retried(&mut self) {
+    pub(crate) fn retried(&mut self) {
         self.pass = Pass::default();
         for image in &mut self.images {
             image.tally = Tally::default();
@@ -379,7 +379,7 @@ impl Laws {
     }
 
     /// The process died, and a new one resumed from a journal with these intents; those of these attempts have no outcome.
-    pub fn crashed(&mut self, intents: &[AttemptId], open: &[AttemptId]) {
+    pub(crate) fn crashed(&mut self, intents: &[AttemptId], open: &[AttemptId]) {
         for id in open {
             for index in self.flights.remove(&number(*id)).expect("an attempt in flight") {
                 self.images[index].unclear();
@@ -394,25 +394,21 @@ impl Laws {
         self.foreign.clear();
         self.hold_until = Duration::ZERO;
         self.last_send = None;
-        self.before.clear();
+        self.before = None;
         self.retried();
     }
 
-    /// Whether an attempt is in flight.
-    pub fn in_flight(&self) -> bool {
-        !self.flights.is_empty()
-    }
-
     /// The longest `Step::Wait` that the policy explains.
-    pub fn longest_wait(&self) -> Duration {
+    pub(crate) fn longest_wait(&self) -> Duration {
         let policy = &self.policy;
         let interval = policy.requests_per_second.map_or(Duration::ZERO, |rate| Duration::from_secs_f64(1.0 / rate));
         policy.max_wait.max(policy.backoff_cap).max(policy.busy_every).max(interval)
     }
 
     /// The report, at any moment.
-    pub fn check(&mut self, report: &Report, service: &Service) {
-        let outcomes: Vec<&Outcome> = report.outcomes().map(|(_, outcome)| outcome).collect();
+    pub(crate) fn check(&mut self, report: Report, service: &Service) {
+        let before = self.before.take();
+        let mut before = before.iter().flat_map(Report::outcomes).map(|(_, outcome)| outcome);
         let named = report.outcomes().map(|(id, _)| id);
         assert!(named.eq(&self.ids), "law 3: another list, or another order");
         let mut counts = [0; 5];
@@ -427,8 +423,8 @@ impl Laws {
             }] += 1;
 
             let denied = matches!(outcome, Outcome::NotDeleted(_) | Outcome::Refused(_) | Outcome::Busy(_));
-            assert!(!(denied && service.has_accepted(id)), "hidden truth: {id} was accepted for deletion, and is `{outcome}`");
-            assert!(!(outcome.is_gone() && service.keeps(id)), "hidden truth: {id} is there, and is `{outcome}`");
+            assert!(!(denied && service.has_accepted(index)), "hidden truth: {id} was accepted for deletion, and is `{outcome}`");
+            assert!(!(outcome.is_gone() && service.keeps(index)), "hidden truth: {id} is there, and is `{outcome}`");
 
             let absent = matches!(outcome, Outcome::Gone(Evidence::NotFound));
             let not_done = matches!(outcome, Outcome::NotDeleted(_) | Outcome::Refused(_));
@@ -437,9 +433,8 @@ impl Laws {
                 matches!(outcome, Outcome::Gone(Evidence::Acknowledged | Evidence::NotFoundAfterUnclear) | Outcome::Unclear(_));
             assert!(image.touched || image.in_flight || !claimed, "law 5: nothing can have touched {id}, and it is `{outcome}`");
 
-            match (self.before.get(index), outcome) {
-                (Some(before), now) if before.is_settled() => assert_eq!(before, now, "law 3: {id} was settled"),
-                _ => {}
+            if let Some(before) = before.next().filter(|before| before.is_settled()) {
+                assert_eq!(before, outcome, "law 3: {id} was settled");
             }
             if image.in_flight {
                 assert!(matches!(outcome, Outcome::Unclear(_)), "{id} is in flight, and is `{outcome}`");
@@ -452,11 +447,11 @@ impl Laws {
         assert_eq!(report.all_gone(), counts[0] == self.ids.len(), "law 3: all are gone, or not");
         assert_eq!(report.foreign(), self.foreign, "the foreign images");
         assert_eq!(report.attempts().len(), self.landed, "the attempts that are over");
-        self.before = outcomes.into_iter().cloned().collect();
         if let Some(stop) = report.stopped() {
             self.check_stop(stop);
             self.over("the report says so");
         }
+        self.before = Some(report);
     }
 
     fn check_stop(&self, stop: &Stop) {
@@ -475,7 +470,7 @@ impl Laws {
     }
 
     /// `step` said `Done`.
-    pub fn done(&self, report: &Report) {
+    pub(crate) fn done(&self, report: &Report) {
         assert!(self.flights.is_empty(), "done, and attempts are in flight");
         if report.stopped().is_some() {
             return;

@@ -81,7 +81,9 @@ enum Habit {
 /// The stand-in.
 #[derive(Debug)]
 pub struct Service {
-    images: HashMap<ImageId, Truth>,
+    /// In the order of the list.
+    images: Vec<Truth>,
+    index: HashMap<ImageId, usize>,
     habit: Habit,
     /// One request in so many goes wrong.
     fault_every: usize,
@@ -152,7 +154,7 @@ impl Service {
         // Up to all of them are out of the ordinary.
         let odd_every = script.pick(&[8, 1, 2, 50, 200]);
         let all_missing = script.one_in(12);
-        let truth = |id: &ImageId| {
+        let truth = |_: &ImageId| {
             let odd = odd_every == 1 || script.one_in(odd_every);
             let state = match (all_missing, odd) {
                 (true, _) => State::Missing,
@@ -171,19 +173,20 @@ impl Service {
                     _ => State::Missing,
                 },
             };
-            (id.clone(), Truth { state, accepted: false })
+            Truth { state, accepted: false }
         };
-        Self { images: ids.iter().map(truth).collect(), habit, fault_every }
+        let index = ids.iter().cloned().zip(0..).collect();
+        Self { images: ids.iter().map(truth).collect(), index, habit, fault_every }
     }
 
-    /// Whether the deletion of an image was ever accepted.
-    pub fn has_accepted(&self, id: &ImageId) -> bool {
-        self.images[id].accepted
+    /// Whether the deletion of an image was ever accepted; by its place on the list.
+    pub fn has_accepted(&self, index: usize) -> bool {
+        self.images[index].accepted
     }
 
     /// Whether it is there, and will stay.
-    pub fn keeps(&self, id: &ImageId) -> bool {
-        !self.images[id].accepted && self.images[id].state != State::Missing
+    pub fn keeps(&self, index: usize) -> bool {
+        !self.images[index].accepted && self.images[index].state != State::Missing
     }
 
     /// A request arrives, or does not; it is carried out, or is not; something comes back, or nothing.
@@ -341,7 +344,7 @@ impl Service {
     }
 
     fn culprit(&self, ids: &[ImageId]) -> Option<(u16, &'static str)> {
-        ids.iter().find_map(|id| match self.images[id].state {
+        ids.iter().find_map(|id| match self.images[self.index[id]].state {
             State::Culprit(status, code) => Some((status, code)),
             _ => None,
         })
@@ -356,7 +359,7 @@ impl Service {
             _ => State::Deleting(UNKNOWN_CODE, 1 + script.byte() % 3),
         };
         let mut carry_out = |id| {
-            let truth = self.images.get_mut(id).expect("only what is on the list is asked for");
+            let truth = &mut self.images[self.index[id]];
             let (state, code) = match truth.state {
                 State::There => (accepted(script), None),
                 State::Missing | State::Deleted => (truth.state, Some("InvalidImage.NotFound")),

@@ -10,15 +10,6 @@ use volc_proto::{Credentials, Endpoint, Fate, Region};
 
 pub use self::server::{Connection, LIMIT, Server};
 
-/// An adapter under test: a client for one endpoint that calls [`action`] once.
-pub trait Adapter: Sized {
-    /// A client as it comes, but for these limits.
-    fn new(endpoint: Endpoint, who: Credentials, limits: Limits) -> Self;
-
-    /// One call.
-    fn call(&self) -> Outcome;
-}
-
 /// How long a call may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -86,7 +77,7 @@ pub fn who() -> Credentials {
     who.expect("the canaries are well formed")
 }
 
-/// The action that [`Adapter::call`] sends.
+/// The action that tests call.
 ///
 /// # Panics
 ///

@@ -179,6 +179,14 @@ impl ErrorBody<'_> {
     }
 }
 
+/// The request ID of an answer of any kind.
+pub(crate) fn request_id_of(response: &Response<impl AsRef<[u8]>>) -> Option<String> {
+    match Envelope::<IgnoredAny>::read(response.body().as_ref()) {
+        Ok(envelope) => envelope.request_id(response.headers()),
+        Err(_) => log_id(response.headers()),
+    }
+}
+
 fn log_id(headers: &HeaderMap) -> Option<String> {
     let id = headers.get("x-tt-logid")?.to_str().ok()?;
     (!id.is_empty()).then(|| id.to_owned())

@@ -8,6 +8,7 @@ use http::{Response, StatusCode, Uri};
 use rustls::Error as TlsError;
 use serde::de::IgnoredAny;
 use ureq::Timeout;
+use volc_proto::ecs::EndlessPages;
 use volc_proto::{Fate, ReplyError, RequestError, parse_as};
 
 use crate::connect;
@@ -24,6 +25,8 @@ pub enum Error {
     Lost(Lost),
     /// There is an answer, and it is an error or nothing that the service would say.
     Reply(ReplyError),
+    /// A list has no end.
+    Pages(EndlessPages),
 }
 
 impl Error {
@@ -33,7 +36,7 @@ impl Error {
         match self {
             Self::Request(_) => Fate::Unsent,
             Self::Lost(lost) => lost.fate(),
-            Self::Reply(_) => Fate::Unknown,
+            Self::Reply(_) | Self::Pages(_) => Fate::Unknown,
         }
     }
 }
@@ -44,6 +47,7 @@ impl fmt::Display for Error {
             Self::Request(error) => error.fmt(f),
             Self::Lost(error) => error.fmt(f),
             Self::Reply(error) => error.fmt(f),
+            Self::Pages(error) => error.fmt(f),
         }
     }
 }
@@ -54,6 +58,7 @@ impl StdError for Error {
             Self::Request(error) => error.source(),
             Self::Lost(error) => error.source(),
             Self::Reply(error) => error.source(),
+            Self::Pages(error) => error.source(),
         }
     }
 }
@@ -67,6 +72,12 @@ impl From<RequestError> for Error {
 impl From<Lost> for Error {
     fn from(error: Lost) -> Self {
         Self::Lost(error)
+    }
+}
+
+impl From<EndlessPages> for Error {
+    fn from(error: EndlessPages) -> Self {
+        Self::Pages(error)
     }
 }
 

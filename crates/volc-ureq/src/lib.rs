@@ -3,7 +3,10 @@
 mod connect;
 mod error;
 mod guard;
+mod pages;
 mod run;
+#[cfg(feature = "tracing")]
+mod trace;
 
 use std::fmt;
 use std::io::Read;
@@ -15,6 +18,7 @@ use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Request, Response};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Proxy};
+use volc_proto::ecs::AttemptId;
 use volc_proto::{Action, ClockSkew, Credentials, Endpoint, Reply, Timestamp, parse};
 
 pub use crate::error::{Error, Lost};
@@ -143,7 +147,7 @@ impl Client {
     /// [`Error`], which tells whether the request [can have reached the service](Error::fate).
     pub fn call<A: Action>(&self, action: &A) -> Result<Reply<A::Output>, Error> {
         let request = self.endpoint.request(action, &self.credentials(), self.now())?;
-        let response = self.exchange(request, self.timeout)?;
+        let response = self.exchange(A::NAME, None, request, self.timeout)?;
         Ok(parse::<A>(&response)?)
     }
 
@@ -157,9 +161,23 @@ impl Client {
         self.skew.lock().unwrap_or_else(PoisonError::into_inner).correct(SystemTime::now().into())
     }
 
+    /// One attempt. Name and number are for those who watch.
+    fn exchange(
+        &self,
+        _action: &'static str,
+        _number: Option<AttemptId>,
+        request: Request<Vec<u8>>,
+        timeout: Duration,
+    ) -> Result<Response<Vec<u8>>, Lost> {
+        let send = || self.send(request, timeout);
+        #[cfg(feature = "tracing")]
+        let send = || trace::attempt(_action, self.endpoint.region(), _number, send);
+        send()
+    }
+
     /// Sends, and reads at most 1 MiB, or says how the request was lost. Nothing is sent twice: ureq itself sends again
     /// only where it follows a redirect, and a connection that the pool gives out is not replaced once it was written to.
-    fn exchange(&self, mut request: Request<Vec<u8>>, timeout: Duration) -> Result<Response<Vec<u8>>, Lost> {
+    fn send(&self, mut request: Request<Vec<u8>>, timeout: Duration) -> Result<Response<Vec<u8>>, Lost> {
         let uri = request.uri().clone();
         let sent = SystemTime::now().into();
         request.headers_mut().insert(USER_AGENT, self.user_agent.clone());

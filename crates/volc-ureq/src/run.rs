@@ -8,8 +8,8 @@ use std::ops::ControlFlow;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use volc_proto::Fate;
-use volc_proto::ecs::{Context, Deletion, Event, ImageId, InvalidDeletion, Policy, Report, Snapshots, Step};
+use volc_proto::ecs::{Context, DeleteImages, Deletion, Event, ImageId, InvalidDeletion, Policy, Report, Snapshots, Step};
+use volc_proto::{Action, Fate};
 
 use crate::{Client, PRODUCT};
 
@@ -84,7 +84,7 @@ impl Client {
                         deletion.stop(BROKEN_OFF);
                         deletion.lost(id, started.elapsed(), Fate::Unsent, BROKEN_OFF)
                     } else {
-                        match request.map(|request| self.exchange(request, timeout)) {
+                        match request.map(|request| self.exchange(DeleteImages::NAME, Some(id), request, timeout)) {
                             Ok(Ok(response)) => deletion.answered(id, started.elapsed(), &response),
                             Ok(Err(lost)) => {
                                 if lost.certificate_refused() {

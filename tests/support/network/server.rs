@@ -59,7 +59,8 @@ impl Server {
                 }
                 log.connections += 1;
                 log.open.push(Arc::downgrade(&stream));
-                let mut connection = Connection { stream, number: log.connections, unread: Vec::new(), shared: accepting.clone() };
+                let mut connection =
+                    Connection { stream, number: log.connections, unread: Vec::new(), shared: accepting.clone() };
                 drop(log);
                 let script = script.clone();
                 threads.push(thread::spawn(move || {
@@ -196,6 +197,19 @@ impl Connection {
     /// Sends the same again and again until the client leaves, 64 MiB at most. Returns how often.
     pub fn flood(&mut self, bytes: &[u8]) -> usize {
         (0..(64 << 20) / bytes.len()).take_while(|_| self.send(bytes)).count()
+    }
+
+    /// Passes on what comes from here and from there, until both have closed.
+    pub fn tunnel(&mut self, other: &TcpStream) {
+        let copy = |mut from: &TcpStream, mut to: &TcpStream| {
+            // Errors are ends, too.
+            let _ = io::copy(&mut from, &mut to);
+            let _ = to.shutdown(Shutdown::Write);
+        };
+        thread::scope(|scope| {
+            scope.spawn(|| copy(&self.stream, other));
+            copy(other, &self.stream);
+        });
     }
 
     /// Says nothing more, until the client leaves or [`LIMIT`] has passed.

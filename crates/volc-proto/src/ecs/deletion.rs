@@ -87,6 +87,15 @@
 //! 6. Waits end, and nothing is sent sooner than a `Retry-After` allowed.
 //! 7. Answers out of turn, twice, or to an unknown attempt change nothing. After a stop nothing is sent.
 //!
+//! # Looking
+//!
+//! With [`Policy::verify`] the machine also reads (`DescribeImages`): first, so that only images of this account are asked
+//! for and those that were never there are told apart; or at the end, until the images in question are seen absent
+//! (`Gone(SeenAbsent)`) or [`Policy::verify_for`] is spent (`Unclear`, seen present). Absent is what a whole answer, with all
+//! its pages, does not list. An image that the service called deleted and that is still seen when the time is spent becomes
+//! `Unclear`, and the reason says so: that is the one outcome that is ever taken back. Where looking is not permitted, the
+//! outcomes stay as they are and [`Report::unverified`] says why; [`Verify::Before`] deletes nothing then.
+//!
 //! # What no client can see
 //!
 //! A request that was given up on may still be carried out later: it was sent, its answer never came, a later reply said
@@ -108,6 +117,7 @@
 
 mod attempt;
 mod event;
+mod look;
 mod machine;
 mod meaning;
 mod outcome;
@@ -123,5 +133,5 @@ pub use self::event::{
 };
 pub use self::machine::{Deletion, InvalidDeletion};
 pub use self::outcome::{Evidence, Outcome, Reason, ReasonKind, Stop};
-pub use self::policy::{InvalidPolicy, Policy};
+pub use self::policy::{InvalidPolicy, Policy, Verify};
 pub use self::report::{Counts, Incomplete, Report};

@@ -65,6 +65,11 @@ impl DescribeImages {
         Ok(self)
     }
 
+    /// Only these images, all on one page if the service can: for whoever keeps to the limit.
+    pub(super) fn for_images(ids: Vec<ImageId>) -> Self {
+        Self { image_ids: ids, max_results: Some(Self::MAX_RESULTS), ..Self::default() }
+    }
+
     /// Only images of this name.
     #[must_use]
     pub fn image_name(self, name: impl Into<String>) -> Self {

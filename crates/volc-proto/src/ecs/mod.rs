@@ -12,7 +12,7 @@ pub use self::delete_images::{
 pub use self::deletion::{
     Attempt, AttemptId, AttemptOutcome, AttemptRecord, Begin, Context, Counts, Deletion, Event, Evidence, ImageOutcome,
     Incomplete, Intent, InvalidDeletion, InvalidJournal, InvalidPolicy, Outcome, Policy, Reason, ReasonKind, Report, Step, Stop,
-    read_journal,
+    Verify, read_journal,
 };
 pub use self::describe_images::{
     DescribeImages, DetectionItem, DetectionResults, EndlessPages, ImageDescription, ImagePage, ImageSnapshot, InvalidFilter,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::Request;
 
 use super::event::{AttemptId, Event, Intent};
+use super::look::Look;
 use super::queue::Image;
 use crate::credentials::Credentials;
 use crate::ecs::delete_images::{DeleteImages, ImageId, Snapshots};
@@ -24,7 +25,7 @@ pub enum Step<'a> {
     Done,
 }
 
-/// One request to send. It is committed: until it is answered or lost, its images are unclear.
+/// One request to send. It is committed: until it is answered or lost, the images that it asks to delete are unclear.
 #[derive(Debug)]
 pub struct Attempt<'a> {
     pub(super) flight: &'a mut Flight,
@@ -41,7 +42,7 @@ impl Attempt<'_> {
 
     /// The images it asks for.
     pub fn images(&self) -> impl ExactSizeIterator<Item = &ImageId> {
-        self.flight.images.iter().map(|&index| &self.images[index as usize].id)
+        self.flight.ask.images().iter().map(|&index| &self.images[index as usize].id)
     }
 
     /// How long it may take, from now to the last byte of its answer: [`Policy::attempt_timeout`](super::Policy::attempt_timeout).
@@ -52,7 +53,11 @@ impl Attempt<'_> {
     /// What a journal must hold before the attempt is sent at `at`.
     pub fn intent(&mut self, at: Timestamp) -> Event {
         self.flight.at = Some(at);
-        Event::Intent(Intent { attempt: self.flight.id, at, images: self.images().cloned().collect() })
+        let intent = Intent { attempt: self.flight.id, at, images: self.images().cloned().collect() };
+        match self.flight.ask {
+            Ask::Delete { .. } => Event::Intent(intent),
+            Ask::Look(_) => Event::Look(intent),
+        }
     }
 
     /// The request, signed for `at`.
@@ -62,7 +67,12 @@ impl Attempt<'_> {
     /// [`RequestError`], as [`Endpoint::request`]. Report the attempt as lost, with [`Fate::Unsent`](crate::Fate::Unsent).
     pub fn request(&mut self, endpoint: &Endpoint, who: &Credentials, at: Timestamp) -> Result<Request<Vec<u8>>, RequestError> {
         self.flight.at = Some(at);
-        endpoint.request(&DeleteImages::trusted(self.images().cloned().collect(), self.snapshots), who, at)
+        match &self.flight.ask {
+            Ask::Delete { .. } => {
+                endpoint.request(&DeleteImages::trusted(self.images().cloned().collect(), self.snapshots), who, at)
+            }
+            Ask::Look(look) => endpoint.request(&look.action, who, at),
+        }
     }
 }
 
@@ -70,8 +80,33 @@ impl Attempt<'_> {
 #[derive(Debug)]
 pub(super) struct Flight {
     pub(super) id: AttemptId,
-    pub(super) images: Vec<u32>,
-    pub(super) alone: bool,
+    pub(super) ask: Ask,
     pub(super) sent: Duration,
     pub(super) at: Option<Timestamp>,
+}
+
+impl Flight {
+    pub(super) fn is_look(&self) -> bool {
+        matches!(self.ask, Ask::Look(_))
+    }
+}
+
+/// What an attempt is for.
+#[derive(Debug)]
+pub(super) enum Ask {
+    Delete {
+        images: Vec<u32>,
+        /// Not together with others: part of a chunk that was refused.
+        alone: bool,
+    },
+    Look(Look),
+}
+
+impl Ask {
+    pub(super) fn images(&self) -> &[u32] {
+        match self {
+            Self::Delete { images, .. } => images,
+            Self::Look(look) => &look.images,
+        }
+    }
 }

@@ -50,6 +50,8 @@ pub enum Event {
     Begin(Begin),
     /// An attempt is about to be sent.
     Intent(Intent),
+    /// Images are about to be looked at: nothing becomes unclear by it.
+    Look(Intent),
     /// An attempt was answered, or lost.
     Outcome(AttemptOutcome),
     /// The run waits, for its pace or because something asked it to. Drivers tell it about once a second, so that a caller
@@ -144,6 +146,9 @@ pub struct AttemptRecord {
     pub attempt: AttemptId,
     /// How many images it asked for.
     pub asked: usize,
+    /// Whether it only looked at images.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub look: bool,
     /// When it was sent, by the driver's clock; none if the driver did not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Timestamp>,

@@ -7,18 +7,20 @@ use std::time::Duration;
 
 use http::Response;
 
-use super::attempt::{Attempt, Flight, Step};
+use super::attempt::{Ask, Attempt, Flight, Step};
 use super::event::{
     AttemptId, AttemptOutcome, AttemptRecord, Begin, Context, Event, ImageOutcome, InvalidJournal, VERSION, digest,
 };
+use super::look::Looks;
 use super::meaning::{self, Meaning, Verdict};
 use super::outcome::{Evidence, Outcome, Reason, ReasonKind, Stop};
 use super::pace::{Clock, Pace};
-use super::policy::{InvalidPolicy, Policy};
+use super::policy::{InvalidPolicy, Policy, Verify};
 use super::queue::{Image, Place, Queue};
 use super::report::{Counts, Report};
 use crate::ecs::delete_images::{DeleteImages, ImageId, Snapshots};
 use crate::fate::Fate;
+use crate::reply::request_id_of;
 
 /// The first images that were answered, all of which may not be missing.
 const PROBE: usize = 100;
@@ -31,18 +33,19 @@ const MAX_FOREIGN: usize = 1_000;
 pub struct Deletion {
     pub(super) images: Vec<Image>,
     pub(super) snapshots: Snapshots,
-    policy: Policy,
+    pub(super) policy: Policy,
     pub(super) digest: String,
     pub(super) context: Option<Context>,
 
     queue: Queue,
+    pub(super) looks: Looks,
     flights: Vec<Flight>,
-    stopped: Option<Stop>,
+    pub(super) stopped: Option<Stop>,
 
     clock: Clock,
     /// When the run must be over.
     deadline: Option<Duration>,
-    pace: Pace,
+    pub(super) pace: Pace,
 
     pub(super) next_attempt: u64,
     accepted: bool,
@@ -82,11 +85,12 @@ impl Deletion {
                 outcome: Outcome::NotDeleted(not_asked.clone()),
                 busy_since: None,
                 attempts: 0,
-                place: Place::Fresh,
+                place: Place::Finished,
             })
             .collect();
-        Ok(Self {
-            queue: Queue::new(images.len()),
+        let mut deletion = Self {
+            queue: Queue::default(),
+            looks: Looks::default(),
             images,
             snapshots,
             digest,
@@ -103,7 +107,9 @@ impl Deletion {
             missing: Some(0),
             records: Vec::new(),
             foreign: Vec::new(),
-        })
+        };
+        deletion.retry_left();
+        Ok(deletion)
     }
 
     /// Goes on with the run that wrote a journal: what it settled stays settled, all else is asked again with fresh attempts
@@ -154,6 +160,9 @@ impl Deletion {
         let now = self.clock.tick(now);
         let deadline =
             *self.deadline.get_or_insert_with(|| self.policy.deadline.map_or(Duration::MAX, |d| now.saturating_add(d)));
+        if self.ready_at(now).is_none() && self.flights.is_empty() {
+            self.look_after(now);
+        }
         if let Some(ready) = self.ready_at(now) {
             if self.flights.len() >= self.limit() {
                 return Step::Pending;
@@ -176,7 +185,10 @@ impl Deletion {
 
     /// When there is something to send, if ever.
     fn ready_at(&self, now: Duration) -> Option<Duration> {
-        if self.stopped.is_some() { None } else { self.queue.ready_at(now) }
+        if self.stopped.is_some() {
+            return None;
+        }
+        self.queue.ready_at(now).into_iter().chain(self.looks.ready_at()).min()
     }
 
     /// Whether an attempt could still be started, now, later, or after the answer to one under way.
@@ -190,16 +202,24 @@ impl Deletion {
     }
 
     fn launch(&mut self, now: Duration) -> Attempt<'_> {
-        let (images, alone) = self.queue.pick(&self.images, self.policy.chunk, now);
-        for &index in &images {
-            let image = &mut self.images[index as usize];
-            image.place = Place::InFlight;
-            image.attempts += 1;
-        }
+        // What can be deleted goes first: it was looked at a moment ago.
+        let deletable = self.queue.ready_at(now).is_some_and(|at| at <= now);
+        let ask = match if deletable { None } else { self.looks.pick(now) } {
+            Some(look) => Ask::Look(look),
+            None => {
+                let (images, alone) = self.queue.pick(&self.images, self.policy.chunk, now);
+                for &index in &images {
+                    let image = &mut self.images[index as usize];
+                    image.place = Place::InFlight;
+                    image.attempts += 1;
+                }
+                Ask::Delete { images, alone }
+            }
+        };
         let id = AttemptId(self.next_attempt);
         self.next_attempt += 1;
         self.pace.sent(now);
-        self.flights.push(Flight { id, images, alone, sent: now, at: None });
+        self.flights.push(Flight { id, ask, sent: now, at: None });
         let flight = self.flights.last_mut().expect("it was just pushed");
         Attempt { flight, images: &self.images, snapshots: self.snapshots, timeout: self.policy.attempt_timeout }
     }
@@ -210,12 +230,22 @@ impl Deletion {
     pub fn answered(&mut self, attempt: AttemptId, now: Duration, response: &Response<impl AsRef<[u8]>>) -> Option<Event> {
         let flight = self.land(attempt)?;
         let now = self.clock.tick(now);
-        let asked: Vec<&ImageId> = flight.images.iter().map(|&index| &self.images[index as usize].id).collect();
-        let (meaning, request_id) = meaning::of::<DeleteImages>(response, &asked);
         let mut record = self.record(&flight, now);
         record.status = Some(response.status().as_u16());
-        record.request_id = request_id;
-        let event = self.conclude(flight, now, record, meaning);
+        let event = match flight.ask {
+            Ask::Delete { images, alone } => {
+                let asked: Vec<&ImageId> = images.iter().map(|&index| &self.images[index as usize].id).collect();
+                let (meaning, request_id) = meaning::of::<DeleteImages>(response, &asked);
+                record.request_id = request_id;
+                self.conclude(images, alone, now, record, meaning)
+            }
+            Ask::Look(look) => {
+                record.request_id = request_id_of(response);
+                let images = look.images.clone();
+                record.error = self.saw(look, now, response);
+                self.recorded(record, &images)
+            }
+        };
         if let Some(wait) = meaning::retry_after(response.headers()) {
             self.hold(now, wait);
         }
@@ -235,11 +265,20 @@ impl Deletion {
     fn lose(&mut self, flight: Flight, now: Duration, fate: Fate, reason: impl fmt::Display) -> Event {
         let mut record = self.record(&flight, now);
         record.fate = Some(fate);
-        let meaning = match fate {
-            Fate::Unsent => Meaning::NotSent(Reason::new(ReasonKind::Unsent, reason)),
-            Fate::Unknown => Meaning::Maybe { reason: Reason::new(ReasonKind::Lost, reason), again: true },
-        };
-        self.conclude(flight, now, record, meaning)
+        let kind = if fate == Fate::Unsent { ReasonKind::Unsent } else { ReasonKind::Lost };
+        let reason = Reason::new(kind, reason);
+        match (flight.ask, fate) {
+            (Ask::Delete { images, alone }, Fate::Unsent) => self.conclude(images, alone, now, record, Meaning::NotSent(reason)),
+            (Ask::Delete { images, alone }, Fate::Unknown) => {
+                self.conclude(images, alone, now, record, Meaning::Maybe { reason, again: true })
+            }
+            (Ask::Look(look), _) => {
+                record.error = Some(reason.clone());
+                let images = look.images.clone();
+                self.saw_nothing(look, now, reason);
+                self.recorded(record, &images)
+            }
+        }
     }
 
     /// Starts no new attempt; those under way are waited for. The first reason to stop is the one that is reported.
@@ -271,10 +310,16 @@ impl Deletion {
             if image.place == Place::InFlight {
                 continue;
             }
-            image.place = if image.outcome.is_settled() { Place::Finished } else { Place::Fresh };
+            image.place = match self.policy.verify {
+                _ if image.outcome.is_settled() => Place::Finished,
+                Verify::Before => Place::Unseen,
+                _ => Place::Fresh,
+            };
             fresh += usize::from(image.place == Place::Fresh);
         }
         self.queue = Queue::new(fresh);
+        self.looks = Looks::default();
+        self.look_before();
     }
 
     /// What is known now, at any moment, of every image in the order asked.
@@ -299,6 +344,7 @@ impl Deletion {
             digest: self.digest.clone(),
             counts: Counts::of(images.iter().map(|image| &image.outcome)),
             stopped: self.stopped.clone(),
+            unverified: self.looks.refused.clone(),
             images,
             foreign: self.foreign.clone(),
             attempts: self.records.clone(),
@@ -314,7 +360,8 @@ impl Deletion {
         let took = now.saturating_sub(flight.sent);
         AttemptRecord {
             attempt: flight.id,
-            asked: flight.images.len(),
+            asked: flight.ask.images().len(),
+            look: matches!(flight.ask, Ask::Look(_)),
             at: flight.at,
             // Whole milliseconds, as in a journal: what is read is what was written.
             duration: Duration::new(took.as_secs(), took.subsec_millis() * 1_000_000),
@@ -326,8 +373,7 @@ impl Deletion {
     }
 
     /// Applies what an attempt brought to its images, and to the run.
-    fn conclude(&mut self, flight: Flight, now: Duration, mut record: AttemptRecord, meaning: Meaning) -> Event {
-        let Flight { id, images, alone, .. } = flight;
+    fn conclude(&mut self, images: Vec<u32>, alone: bool, now: Duration, mut record: AttemptRecord, meaning: Meaning) -> Event {
         match meaning {
             Meaning::Images { verdicts, foreign } => {
                 self.accepted = true;
@@ -356,7 +402,7 @@ impl Deletion {
                 record.error = Some(reason.clone());
                 self.not_done(&images, &reason);
                 let corrected = *self.clock_corrected.get_or_insert(AttemptId(self.next_attempt));
-                if id < corrected {
+                if record.attempt < corrected {
                     self.refund(&images);
                     self.queue(&images, now, alone);
                 } else {
@@ -392,6 +438,11 @@ impl Deletion {
                 self.slow_down(&reason, now);
             }
         }
+        self.recorded(record, &images)
+    }
+
+    /// Keeps the record of an attempt; what is known of its images now is for the journal.
+    fn recorded(&mut self, record: AttemptRecord, images: &[u32]) -> Event {
         self.records.push(record.clone());
         let images = images.iter().map(|&index| {
             let Image { id, outcome, .. } = &self.images[index as usize];
@@ -405,10 +456,8 @@ impl Deletion {
         for (&index, verdict) in images.iter().zip(verdicts) {
             let image = &mut self.images[index as usize];
             let doubt = matches!(image.outcome, Outcome::Unclear(_));
+            let spoken_of = !matches!(verdict, Verdict::Open(_));
             let missing = matches!(verdict, Verdict::NotFound) && !doubt;
-            if !matches!(verdict, Verdict::Open(_)) {
-                self.missing = self.missing.filter(|_| missing).map(|missing| missing + 1);
-            }
             image.place = Place::Finished;
             let found_busy = matches!(verdict, Verdict::Busy(_) | Verdict::WrongStatus(_));
             image.outcome = match verdict {
@@ -432,11 +481,23 @@ impl Deletion {
                     busy.push(index);
                 }
             }
+            if spoken_of {
+                self.count_missing(missing);
+            }
         }
         self.refund(&busy);
         // The request was accepted: none of its images has to stay alone.
         self.queue(&busy, now.saturating_add(self.policy.busy_every), false);
         self.ask_again(&open, now, false);
+        self.stop_if_none_exist(now);
+    }
+
+    /// The service spoke of one more image, as of a missing one or not.
+    pub(super) fn count_missing(&mut self, missing: bool) {
+        self.missing = self.missing.filter(|_| missing).map(|missing| missing + 1);
+    }
+
+    pub(super) fn stop_if_none_exist(&mut self, now: Duration) {
         if self.missing.is_some_and(|missing| missing >= PROBE) && !self.policy.missing_ok && self.is_unfinished(now) {
             self.halt(Stop::NoneExist);
         }
@@ -463,7 +524,7 @@ impl Deletion {
         self.queue(&left, at, alone);
     }
 
-    fn queue(&mut self, images: &[u32], at: Duration, alone: bool) {
+    pub(super) fn queue(&mut self, images: &[u32], at: Duration, alone: bool) {
         if images.is_empty() {
             return;
         }
@@ -518,9 +579,17 @@ impl Deletion {
         }
     }
 
-    fn halt(&mut self, stop: Stop) {
-        self.stopped.get_or_insert(stop);
+    pub(super) fn halt(&mut self, stop: Stop) {
+        // All that was to be deleted was asked for: that there is no time to look at it stops nothing.
+        let only_looks =
+            self.queue.ready_at(Duration::ZERO).is_none() && !self.looks.are_needed() && self.flights.iter().all(Flight::is_look);
+        if only_looks && matches!(stop, Stop::Deadline | Stop::Wait { .. }) {
+            self.looks.refused = Some(Reason::new(ReasonKind::NotAsked, stop));
+        } else {
+            self.stopped.get_or_insert(stop);
+        }
         self.queue = Queue::default();
+        self.looks.clear();
         for image in self.images.iter_mut().filter(|image| image.place == Place::Queued) {
             image.place = Place::Finished;
         }

@@ -17,6 +17,8 @@ pub enum Outcome {
     Gone(Evidence),
     /// The service will not delete it as it is; it was not asked again.
     Refused(ItemError),
+    /// It is not an image of this account, and it was not asked for.
+    NotOurs(Reason),
     /// It is being copied or exported, or its status forbids deletion for now.
     Busy(ItemError),
     /// It was not deleted by this run: no request for it was carried out.
@@ -28,7 +30,7 @@ pub enum Outcome {
 impl Outcome {
     /// Whether another request could change it: asking again for what is settled is never needed.
     pub fn is_settled(&self) -> bool {
-        matches!(self, Self::Gone(_) | Self::Refused(_))
+        matches!(self, Self::Gone(_) | Self::Refused(_) | Self::NotOurs(_))
     }
 
     /// Whether the image is gone.
@@ -41,7 +43,7 @@ impl Outcome {
         match self {
             Self::Gone(_) => None,
             Self::Refused(error) | Self::Busy(error) => Some(error.code()),
-            Self::NotDeleted(reason) | Self::Unclear(reason) => reason.code(),
+            Self::NotOurs(reason) | Self::NotDeleted(reason) | Self::Unclear(reason) => reason.code(),
         }
     }
 }
@@ -51,6 +53,7 @@ impl fmt::Display for Outcome {
         match self {
             Self::Gone(evidence) => write!(f, "gone: {evidence}"),
             Self::Refused(error) => write!(f, "refused: {error}"),
+            Self::NotOurs(reason) => write!(f, "not ours: {reason}"),
             Self::Busy(error) => write!(f, "busy: {error}"),
             Self::NotDeleted(reason) => write!(f, "not deleted: {reason}"),
             Self::Unclear(reason) => write!(f, "unclear: {reason}"),
@@ -69,6 +72,10 @@ pub enum Evidence {
     NotFound,
     /// It was not found after an attempt that may have deleted it. Whether its snapshots were treated as asked is unknown.
     NotFoundAfterUnclear,
+    /// It was looked for, and was not there any more.
+    SeenAbsent,
+    /// It was looked for before anything was sent for it, and was not there.
+    AbsentBefore,
 }
 
 impl fmt::Display for Evidence {
@@ -76,6 +83,8 @@ impl fmt::Display for Evidence {
         f.write_str(match self {
             Self::Acknowledged => "the service accepted the deletion",
             Self::NotFound => "there is no such image in this region and account",
+            Self::SeenAbsent => "it was looked for and is not there any more",
+            Self::AbsentBefore => "it was not there before anything was sent",
             Self::NotFoundAfterUnclear => "not found after an attempt whose answer was lost; look at its snapshots",
         })
     }
@@ -115,6 +124,10 @@ pub enum ReasonKind {
     Contradictory,
     /// The reply named an error of the image that does not say whether an earlier attempt deleted it.
     Image,
+    /// It was looked for, and was still there.
+    SeenPresent,
+    /// It was looked at, and is a public image or another account's.
+    NotOurs,
 }
 
 impl Reason {
@@ -177,6 +190,11 @@ pub enum Stop {
         /// What the service said.
         why: Reason,
     },
+    /// Images were to be looked at before their deletion, and could not be.
+    Look {
+        /// What went wrong.
+        why: Reason,
+    },
     /// The first 100 images that were answered do not exist: wrong region, wrong account, or an old list.
     NoneExist,
     /// Attempt after attempt failed in the same way ([`Policy::stop_after`](super::Policy::stop_after)).
@@ -198,6 +216,7 @@ impl fmt::Display for Stop {
             Self::Call { why } => {
                 write!(f, "the service accepts no request like this; check key, permission, region and endpoint ({why})")
             }
+            Self::Look { why } => write!(f, "the images could not be looked at before their deletion ({why})"),
             Self::NoneExist => {
                 f.write_str("the first 100 images do not exist; check region, account and list, or allow missing images")
             }

@@ -46,9 +46,28 @@ pub struct Policy {
     pub requests_per_second: Option<f64>,
     /// Goes on when the first 100 images that were answered do not exist. Default no.
     pub missing_ok: bool,
+    /// Whether images are looked at as well. Default never: looking needs a permission of its own.
+    pub verify: Verify,
+    /// How long to go on looking, from the last deletion on, for images that are still there. Default 5 minutes, as the
+    /// vendor's Terraform provider has it: a deletion may go on after it was accepted.
+    pub verify_for: Duration,
     /// Failures of the same kind in a row that stop the run, at least 1. Default 10: a broken network does not cost 10,000
     /// requests.
     pub stop_after: u32,
+}
+
+/// Which images are looked at with `DescribeImages`, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Verify {
+    /// None.
+    Never,
+    /// At the end, those that are unclear.
+    Unclear,
+    /// At the end, those that are unclear and those that count as gone.
+    All,
+    /// All, before anything is sent for them; at the end, those that are unclear. An image that is absent then was not there
+    /// before, and a public one or another account's is never asked for. Without permission to look, nothing is deleted.
+    Before,
 }
 
 impl Default for Policy {
@@ -67,6 +86,8 @@ impl Default for Policy {
             busy_every: Duration::from_secs(15),
             requests_per_second: None,
             missing_ok: false,
+            verify: Verify::Never,
+            verify_for: Duration::from_secs(300),
             stop_after: 10,
         }
     }

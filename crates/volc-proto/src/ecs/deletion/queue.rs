@@ -22,6 +22,8 @@ pub(super) struct Image {
 /// Where an image is in the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
+    /// To be looked at before anything else.
+    Unseen,
     Fresh,
     Queued,
     InFlight,

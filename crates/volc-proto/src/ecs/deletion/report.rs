@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::event::{AttemptRecord, Context, ImageOutcome};
-use super::outcome::{Outcome, Stop};
+use super::outcome::{Outcome, Reason, Stop};
 use crate::ecs::delete_images::{ImageId, Snapshots};
 
 /// What became of every image that was asked for, in the order asked. A run that failed in part is no error by itself: look,
@@ -24,6 +24,8 @@ pub struct Report {
     pub(crate) counts: Counts,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) stopped: Option<Stop>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) unverified: Option<Reason>,
     pub(crate) images: Vec<ImageOutcome>,
     pub(crate) foreign: Vec<String>,
     pub(crate) attempts: Vec<AttemptRecord>,
@@ -35,7 +37,7 @@ pub struct Report {
 pub struct Counts {
     /// [`Outcome::Gone`].
     pub gone: usize,
-    /// [`Outcome::Refused`].
+    /// [`Outcome::Refused`] and [`Outcome::NotOurs`].
     pub refused: usize,
     /// [`Outcome::Busy`].
     pub busy: usize,
@@ -51,7 +53,7 @@ impl Counts {
         for outcome in outcomes {
             *match outcome {
                 Outcome::Gone(_) => &mut counts.gone,
-                Outcome::Refused(_) => &mut counts.refused,
+                Outcome::Refused(_) | Outcome::NotOurs(_) => &mut counts.refused,
                 Outcome::Busy(_) => &mut counts.busy,
                 Outcome::NotDeleted(_) => &mut counts.not_deleted,
                 Outcome::Unclear(_) => &mut counts.unclear,
@@ -80,6 +82,12 @@ impl Report {
     /// Why no more attempts were started although images were left.
     pub fn stopped(&self) -> Option<&Stop> {
         self.stopped.as_ref()
+    }
+
+    /// Why images were not looked at although [`Policy::verify`](super::Policy::verify) wanted it. Their outcomes are what
+    /// they were without a look.
+    pub fn unverified(&self) -> Option<&Reason> {
+        self.unverified.as_ref()
     }
 
     /// Every attempt, in the order sent.

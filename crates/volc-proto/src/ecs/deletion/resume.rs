@@ -35,18 +35,19 @@ impl Deletion {
                     self.records.extend(open.drain(..).map(|intent| unanswered(intent, &lost)));
                 }
                 Event::Wait { .. } => {}
+                Event::Look(look) => self.next_attempt = self.next_attempt.max(look.attempt.0.saturating_add(1)),
                 Event::Intent(intent) => {
                     self.next_attempt = self.next_attempt.max(intent.attempt.0.saturating_add(1));
                     // Unclear, unless an outcome follows that says otherwise.
                     for id in &intent.images {
-                        self.learn(&places, id, Outcome::Unclear(lost.clone()))?;
+                        self.learn(&places, id, Outcome::Unclear(lost.clone()), false)?;
                     }
                     open.push(intent);
                 }
                 Event::Outcome(outcome) => {
                     open.retain(|intent| intent.attempt != outcome.attempt.attempt);
                     for image in outcome.images {
-                        self.learn(&places, &image.id, image.outcome)?;
+                        self.learn(&places, &image.id, image.outcome, outcome.attempt.look)?;
                     }
                     self.records.push(outcome.attempt);
                 }
@@ -60,11 +61,17 @@ impl Deletion {
         Ok(())
     }
 
-    /// What is settled stays so.
-    fn learn(&mut self, places: &HashMap<ImageId, usize>, id: &ImageId, outcome: Outcome) -> Result<(), InvalidJournal> {
+    /// What is settled stays so, unless a look saw otherwise.
+    fn learn(
+        &mut self,
+        places: &HashMap<ImageId, usize>,
+        id: &ImageId,
+        outcome: Outcome,
+        look: bool,
+    ) -> Result<(), InvalidJournal> {
         let place = *places.get(id).ok_or_else(|| InvalidJournal::Image { id: id.clone() })?;
         let known = &mut self.images[place].outcome;
-        if !known.is_settled() {
+        if look || !known.is_settled() {
             *known = outcome;
         }
         Ok(())
@@ -75,6 +82,7 @@ fn unanswered(intent: Intent, lost: &Reason) -> AttemptRecord {
     AttemptRecord {
         attempt: intent.attempt,
         asked: intent.images.len(),
+        look: false,
         at: Some(intent.at),
         duration: Duration::ZERO,
         status: None,
