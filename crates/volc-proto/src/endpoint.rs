@@ -1,6 +1,5 @@
 //! Where a request goes: the one place where what, where, who and when meet.
 
-use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::net::IpAddr;
@@ -35,15 +34,21 @@ pub struct Endpoint {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Host {
-    /// One host for every region, but for those that were set up apart.
-    Default(Site),
-    /// A host of its own for each region.
+    /// One host for every service.
+    Fixed { scheme: Scheme, authority: Authority, host: HeaderValue },
+    /// A host of its own for each service and region.
     Regional(Site),
-    Custom {
-        scheme: Scheme,
-        authority: Authority,
-        host: HeaderValue,
-    },
+}
+
+impl Host {
+    /// The site's one host for all regions, but for those that were set up apart.
+    fn of_site(site: Site, region: &Region) -> Self {
+        if site.apart.contains(&region.as_str()) {
+            return Self::Regional(site);
+        }
+        let (authority, host) = (Authority::from_static(site.shared), HeaderValue::from_static(site.shared));
+        Self::Fixed { scheme: Scheme::HTTPS, authority, host }
+    }
 }
 
 /// One of the two clouds that speak this protocol, and its names in DNS.
@@ -82,7 +87,7 @@ const BYTEPLUS: Site = Site {
 impl Endpoint {
     /// The official SDKs' default: `open.volcengineapi.com`, or the region's own host where only that exists.
     pub fn new(region: Region) -> Self {
-        Self { region, host: Host::Default(VOLCENGINE) }
+        Self { host: Host::of_site(VOLCENGINE, &region), region }
     }
 
     /// The region's own host, `ecs.<region>.volcengineapi.com`: the official SDKs' standard resolver.
@@ -93,7 +98,7 @@ impl Endpoint {
     /// BytePlus, the same services outside mainland China: `open.ap-southeast-1.byteplusapi.com`, or the region's own host
     /// where only that exists.
     pub fn byteplus(region: Region) -> Self {
-        Self { region, host: Host::Default(BYTEPLUS) }
+        Self { host: Host::of_site(BYTEPLUS, &region), region }
     }
 
     /// BytePlus, the region's own host.
@@ -109,7 +114,7 @@ impl Endpoint {
     pub fn custom(uri: &str, region: Region) -> Result<Self, InvalidEndpoint> {
         let endpoint = Self::custom_with_plain_http_anywhere(uri, region)?;
         match &endpoint.host {
-            Host::Custom { scheme, authority, .. } if *scheme == Scheme::HTTP && !is_loopback(authority.host()) => {
+            Host::Fixed { scheme, authority, .. } if *scheme == Scheme::HTTP && !is_loopback(authority.host()) => {
                 Err(InvalidEndpoint { uri: uri.to_owned(), expected: "`https://`, since plain HTTP is for this machine only" })
             }
             _ => Ok(endpoint),
@@ -147,14 +152,14 @@ impl Endpoint {
         }
         let host = HeaderValue::from_bytes(without_default_port(authority.as_str().as_bytes()))
             .map_err(|_| invalid("a host name of ASCII characters"))?;
-        Ok(Self { region, host: Host::Custom { scheme: scheme.clone(), authority: authority.clone(), host } })
+        Ok(Self { region, host: Host::Fixed { scheme: scheme.clone(), authority: authority.clone(), host } })
     }
 
     /// Host names that resolve to IPv6 as well. As in the official SDKs, a default endpoint has them only in the regions
     /// with hosts of their own; a custom one stays as it is.
     #[must_use]
     pub fn dual_stack(mut self) -> Self {
-        if let Host::Default(site) | Host::Regional(site) = &mut self.host {
+        if let Host::Regional(site) = &mut self.host {
             site.dual_stack = true;
         }
         self
@@ -168,8 +173,8 @@ impl Endpoint {
     /// Scheme and host for a service, as `https://open.volcengineapi.com`.
     pub fn origin(&self, service: &str) -> String {
         match &self.host {
-            Host::Custom { scheme, authority, .. } => format!("{scheme}://{authority}"),
-            Host::Default(site) | Host::Regional(site) => format!("https://{}", self.name(site, service)),
+            Host::Fixed { scheme, authority, .. } => format!("{scheme}://{authority}"),
+            Host::Regional(site) => format!("https://{}", self.name(site, service)),
         }
     }
 
@@ -207,34 +212,23 @@ impl Endpoint {
 
     fn resolve(&self, service: &str) -> Result<(Scheme, Authority, HeaderValue), RequestError> {
         match &self.host {
-            Host::Custom { scheme, authority, host } => Ok((scheme.clone(), authority.clone(), host.clone())),
-            Host::Default(site) | Host::Regional(site) => {
-                let (authority, host) = match self.name(site, service) {
-                    Cow::Borrowed(name) => (Authority::from_static(name), HeaderValue::from_static(name)),
-                    Cow::Owned(name) => {
-                        let name = Bytes::from(name);
-                        let invalid = || RequestError::InvalidService { service: service.to_owned() };
-                        (
-                            Authority::from_maybe_shared(name.clone()).map_err(|_| invalid())?,
-                            HeaderValue::from_maybe_shared(name).map_err(|_| invalid())?,
-                        )
-                    }
-                };
-                Ok((Scheme::HTTPS, authority, host))
+            Host::Fixed { scheme, authority, host } => Ok((scheme.clone(), authority.clone(), host.clone())),
+            Host::Regional(site) => {
+                let name = Bytes::from(self.name(site, service));
+                let invalid = || RequestError::InvalidService { service: service.to_owned() };
+                let authority = Authority::from_maybe_shared(name.clone()).map_err(|_| invalid())?;
+                Ok((Scheme::HTTPS, authority, HeaderValue::from_maybe_shared(name).map_err(|_| invalid())?))
             }
         }
     }
 
-    fn name(&self, site: &Site, service: &str) -> Cow<'static, str> {
+    fn name(&self, site: &Site, service: &str) -> String {
         let region = self.region.as_str();
-        if matches!(self.host, Host::Default(_)) && !site.apart.contains(&region) {
-            return Cow::Borrowed(site.shared);
-        }
         let suffix = if site.dual_stack { site.dual_stack_suffix } else { site.suffix };
         let mainland = if region.starts_with("cn-") && region != "cn-hongkong" { site.mainland } else { "" };
         // Host labels have no underscore (volcengine-go-sdk, `standardizeDomainServiceCode`).
         let service = service.to_ascii_lowercase().replace('_', "-");
-        Cow::Owned(format!("{service}.{region}{suffix}{mainland}"))
+        format!("{service}.{region}{suffix}{mainland}")
     }
 }
 

@@ -64,16 +64,26 @@ impl Query {
     /// assert_eq!(query.as_str(), "ImageIds.1=image-a&ImageIds.2=image-b");
     /// ```
     pub fn push_list(&mut self, name: &str, values: &[impl AsRef<str>]) {
+        self.write_list(name, values, write_escaped);
+    }
+
+    /// As [`push_list`](Self::push_list), for a name and values that are known to need no escape: they are copied.
+    pub(crate) fn push_plain_list(&mut self, name: &'static str, values: &[impl AsRef<str>]) {
+        debug_assert!(values.iter().map(AsRef::as_ref).chain([name]).all(|text| is_unreserved(text.as_bytes())));
+        self.write_list(name, values, Vec::extend_from_slice);
+    }
+
+    fn write_list(&mut self, name: &str, values: &[impl AsRef<str>], write: fn(&mut Vec<u8>, &[u8])) {
         let mut digits = itoa::Buffer::new();
         // The names ascend: where the first one goes to the end, so do the others.
         if self.ends_before(name.bytes().chain(*b".1")) {
             for number in lexicographic(values.len()) {
                 self.start_last();
-                write_escaped(&mut self.target, name.as_bytes());
+                write(&mut self.target, name.as_bytes());
                 self.target.push(b'.');
                 self.target.extend_from_slice(digits.format(number).as_bytes());
                 self.target.push(b'=');
-                write_escaped(&mut self.target, values[number - 1].as_ref().as_bytes());
+                write(&mut self.target, values[number - 1].as_ref().as_bytes());
             }
         } else {
             for number in lexicographic(values.len()) {
@@ -197,12 +207,16 @@ fn write_pair(text: &mut Vec<u8>, name: &[u8], value: &[u8]) {
 
 /// Escapes `bytes` onto `text`. Names and IDs need no escape nearly always: they are recognised at once and copied.
 pub(crate) fn write_escaped(text: &mut Vec<u8>, bytes: &[u8]) {
-    // `&`, and not a way out at the first one: half the instructions.
-    if bytes.iter().fold(true, |all, b| all & UNRESERVED[usize::from(*b)]) {
+    if is_unreserved(bytes) {
         text.extend_from_slice(bytes);
     } else {
         percent_encode(bytes, ESCAPED).for_each(|piece| text.extend_from_slice(piece.as_bytes()));
     }
+}
+
+fn is_unreserved(bytes: &[u8]) -> bool {
+    // `&`, and not a way out at the first one: half the instructions.
+    bytes.iter().fold(true, |all, b| all & UNRESERVED[usize::from(*b)])
 }
 
 /// What [`ESCAPED`] leaves alone, by byte.

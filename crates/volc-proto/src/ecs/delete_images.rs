@@ -178,7 +178,8 @@ impl Action for DeleteImages {
             Snapshots::Delete => query.push("DeleteBindedSnapshots", "true"),
             Snapshots::ServiceDefault => {}
         }
-        query.push_list("ImageIds", &self.ids);
+        // An ID has unreserved characters only: it was checked when it was made.
+        query.push_plain_list("ImageIds", &self.ids);
     }
 }
 

@@ -1,0 +1,192 @@
+//! Instructions, counted by callgrind: what must not creep.
+//!
+//! `cargo bench --bench instructions` prints a table and compares it with the recorded one, `instructions.tsv`: 3 % more is
+//! an error, on the toolchain that recorded it; on another one the table is printed and not judged. `-- --record` writes the
+//! file anew. Needs valgrind.
+//!
+//! The SHA-256 compression function is counted apart, in blocks: valgrind knows no SHA instructions, which real processors
+//! have, and no code of ours can make it cheaper.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that talks to people")]
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::hint::black_box;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+use http::Response;
+use sha2::{Digest, Sha256};
+use volc_benches::{Signing, Verdicts, answer, ids, reply, waiting};
+use volc_proto::ecs::{AttemptId, Deletion};
+
+const RECORDED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/instructions.tsv");
+const SLACK: f64 = 1.03;
+
+/// Name, images, and the goal for instructions outside SHA-256.
+const CASES: [(&str, usize, u64); 8] = [
+    ("sign", 1, 6_000),
+    ("sign", 100, 60_000),
+    ("answered-deleted", 1, 0),
+    ("answered-deleted", 100, 0),
+    ("answered-failed", 1, 0),
+    ("answered-failed", 100, 230_000),
+    ("answered-mixed", 100, 0),
+    ("hash", 0, 0),
+];
+
+/// 63 whole blocks, and one for the padding.
+const HASHED: [u8; 63 * 64] = [0; 63 * 64];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().collect();
+    if let Some(at) = arguments.iter().position(|argument| argument == "--subject") {
+        subject(&arguments[at + 1], arguments[at + 2].parse().expect("a number of images"));
+        return ExitCode::SUCCESS;
+    }
+    if Command::new("valgrind").arg("--version").output().is_err() {
+        eprintln!("skipped: valgrind is not installed");
+        return ExitCode::from(69);
+    }
+    let toolchain = toolchain();
+    let measured: Vec<(String, Counts)> =
+        CASES.iter().map(|(name, images, _)| (format!("{name}/{images}"), measure(name, *images))).collect();
+    let per_block = measured.last().map_or(1, |(_, hash)| hash.compression / 64);
+
+    let recorded = fs::read_to_string(RECORDED).unwrap_or_default();
+    let judged = recorded.lines().next() == Some(&format!("# {toolchain}"));
+    let recorded: HashMap<&str, u64> = recorded
+        .lines()
+        .filter_map(|line| line.split_once('\t'))
+        .filter_map(|(name, rest)| Some((name, rest.split('\t').next()?.parse().ok()?)))
+        .collect();
+    let mut table = format!("# {toolchain}\n");
+    let mut crept = false;
+    println!("{:22} {:>14} {:>8} {:>12} {:>10} {:>10}", "", "instructions", "blocks", "allocations", "goal", "recorded");
+    for ((name, counts), (.., goal)) in measured.iter().zip(CASES).take(CASES.len() - 1) {
+        let (outside, blocks) = (counts.total - counts.compression, counts.compression / per_block);
+        let before = recorded.get(name.as_str());
+        let more = before.is_some_and(|before| outside as f64 > *before as f64 * SLACK);
+        crept |= more;
+        let shown = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
+        println!(
+            "{name:22} {outside:>14} {blocks:>8} {:>12} {:>10} {:>10}{}",
+            counts.allocations,
+            shown((goal > 0).then_some(goal)),
+            shown(before.copied()),
+            if more { "  more than before" } else { "" }
+        );
+        let _ = writeln!(table, "{name}\t{outside}\t{blocks}\t{}", counts.allocations);
+    }
+    if arguments.iter().any(|argument| argument == "--record") {
+        fs::write(RECORDED, table).expect("the file beside this one can be written");
+        println!("recorded for {toolchain}");
+    } else if !judged {
+        println!("not judged: the recorded numbers are of another toolchain than {toolchain}");
+    } else if crept {
+        println!("more than {:.0} % above what was recorded; if it is meant, record it: -- --record", (SLACK - 1.0) * 100.0);
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    total: u64,
+    compression: u64,
+    allocations: u64,
+}
+
+/// What is counted, and nothing around it.
+#[inline(never)]
+fn measured_sign(signing: &Signing) {
+    black_box(signing.sign());
+}
+
+#[inline(never)]
+fn measured_answer(deletion: &mut Deletion, attempt: AttemptId, reply: &Response<Vec<u8>>) {
+    answer(deletion, attempt, reply);
+}
+
+#[inline(never)]
+fn measured_hash(bytes: &[u8]) {
+    black_box(Sha256::digest(bytes));
+}
+
+fn subject(name: &str, images: usize) {
+    let allocations = match name {
+        "sign" => {
+            let signing = Signing::new(images);
+            allocation_counter::measure(|| measured_sign(&signing))
+        }
+        "hash" => allocation_counter::measure(|| measured_hash(black_box(&HASHED))),
+        answered => {
+            let verdicts = match answered {
+                "answered-deleted" => Verdicts::AllDeleted,
+                "answered-failed" => Verdicts::AllFailed,
+                _ => Verdicts::Mixed,
+            };
+            let reply = reply(&ids(images), verdicts);
+            let (mut deletion, attempt) = waiting(ids(images));
+            allocation_counter::measure(|| measured_answer(&mut deletion, attempt, &reply))
+        }
+    };
+    println!("{}", allocations.count_total);
+}
+
+fn measure(name: &str, images: usize) -> Counts {
+    let function = match name {
+        "sign" => "instructions::measured_sign",
+        "hash" => "instructions::measured_hash",
+        _ => "instructions::measured_answer",
+    };
+    let file = std::env::temp_dir().join(format!("volc-callgrind-{}-{name}-{images}", std::process::id()));
+    let output = Command::new("valgrind")
+        .args(["--quiet", "--tool=callgrind", &format!("--toggle-collect={function}")])
+        .arg(format!("--callgrind-out-file={}", file.display()))
+        .arg(std::env::current_exe().expect("this program has a path"))
+        .args(["--subject", name, &images.to_string()])
+        .output()
+        .expect("valgrind was started before");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let counts = read(&file);
+    let _ = fs::remove_file(&file);
+    let allocations = String::from_utf8_lossy(&output.stdout).trim().parse().expect("the subject prints a number");
+    Counts { allocations, ..counts }
+}
+
+/// Adds up callgrind's file: its total, and the own cost of the compression function.
+fn read(file: &Path) -> Counts {
+    let text = fs::read_to_string(file).expect("callgrind has written its file");
+    let mut names: HashMap<&str, &str> = HashMap::new();
+    let (mut counts, mut compressing, mut called) = (Counts::default(), false, false);
+    for line in text.lines() {
+        if let Some(total) = line.strip_prefix("totals: ").or_else(|| line.strip_prefix("summary: ")) {
+            counts.total = total.trim().parse().expect("one number");
+        } else if let Some((key, value)) = line.split_once('=') {
+            // `fn=(7) name` names a function for the first time, `fn=(7)` again; `cfn=` may be the first as well.
+            if key == "fn" || key == "cfn" {
+                let (id, name) = value.split_once(' ').unwrap_or((value, ""));
+                if !name.is_empty() {
+                    names.insert(id, name);
+                }
+                if key == "fn" {
+                    compressing = names.get(id).is_some_and(|name| name.contains("sha256") && name.contains("compress"));
+                }
+            }
+            called = key == "calls";
+        } else if line.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '*')) {
+            // The line after `calls=` is the callee's cost, which is in its own lines as well.
+            if compressing && !std::mem::take(&mut called) {
+                counts.compression += line.split_whitespace().nth(1).and_then(|cost| cost.parse::<u64>().ok()).unwrap_or(0);
+            }
+            called = false;
+        }
+    }
+    counts
+}
+
+fn toolchain() -> String {
+    let version = Command::new("rustc").arg("--version").output().expect("this was built with it");
+    String::from_utf8_lossy(&version.stdout).trim().to_owned()
+}
