@@ -1,36 +1,33 @@
 #!/usr/bin/env bash
-# The official Python SDK against volc-emulator. Our client and our emulator share one reading of the documents; here a
-# foreign client, which signs with code of its own, has to agree with it.
-#
-# Exits 0 when everything came out as expected, 69 (with the reason as its last line) where Python, venv or the package
-# cannot be had, and with another status otherwise. All it installs goes to target/interop/python.
+# The official Python SDKs against volc-emulator: volcenginesdk-ecs, and the generation before it, volcengine. See
+# emulators.sh.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+. tests/interop/emulators.sh
 
-sdk=volcenginesdk-ecs==5.0.54 # pins volcenginesdk-core, the signer, to the same version
-venv=target/interop/python
-here=tests/interop
-
-skip() {
-  echo "$1"
-  exit 69
-}
+# The first pins volcenginesdk-core, its signer, to the same version; the second is its own.
+packages=(volcenginesdk-ecs==5.0.54 volcengine==1.0.229)
+folder=target/interop/python
 
 command -v python3 >/dev/null || skip "no python3"
-if ! "$venv/bin/pip" freeze 2>/dev/null | grep -qxF "$sdk"; then
-  python3 -m venv --clear "$venv" || skip "python3 cannot make a virtual environment (Debian: python3-venv)"
-  "$venv/bin/pip" install -q "$sdk" || skip "$sdk could not be installed"
-fi
+installed=$("$folder/bin/pip" freeze 2>/dev/null || true)
+for package in "${packages[@]}"; do
+  grep -qxF "$package" <<<"$installed" && continue
+  python3 -m venv --clear "$folder" || skip "python3 cannot make a virtual environment (Debian: python3-venv)"
+  "$folder/bin/pip" install -q "${packages[@]}" || skip "${packages[*]} could not be installed"
+  break
+done
+python() {
+  alone PYTHONUTF8=1 PYTHONDONTWRITEBYTECODE=1 "$folder/bin/python" "$@"
+}
 
 cargo build -q -p volc-emulator
-exec 3< <(exec cargo run -q -p volc-emulator -- "$here/emulator.json" --listen 127.0.0.1:0)
-emulator=$!
-trap 'kill "$emulator" 2>/dev/null && wait "$emulator" || true' EXIT
-read -r -t 60 line <&3 || { echo "the emulator did not say where it listens"; exit 1; }
-case $line in
-  "listening on http://127.0.0.1:"*) ;;
-  *) echo "expected 'listening on http://127.0.0.1:PORT' from the emulator, found: $line"; exit 1 ;;
-esac
-
-# The SDK would send even loopback requests through a proxy named in the environment.
-env -u http_proxy -u HTTP_PROXY PYTHONUTF8=1 "$venv/bin/python" "$here/delete_images.py" "${line#listening on }" "$here/emulator.json"
+python "$here/python/forced.py" "$here/errors.json" >"$folder/faults.json"
+failed=0
+for sdk in new_sdk old_sdk; do
+  start
+  there=$url
+  start --scenario "$folder/faults.json"
+  python "$here/python/scenarios.py" "$sdk" "$there" "$url" || failed=1
+done
+exit "$failed"

@@ -1,10 +1,11 @@
 //! What the service says, before it becomes bytes.
 
-use http::Request;
 use serde::Serialize;
+use serde_json::Value;
 use volc_proto::{Query, Timestamp};
 
 use crate::catalogue::{ErrorCode, FAILING, ItemCode};
+use crate::claim::Claim;
 use crate::fault::DetailsFault;
 
 /// The envelope.
@@ -15,7 +16,7 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     response_metadata: Metadata,
     #[serde(skip_serializing_if = "Option::is_none")]
-    result: Option<Deleted>,
+    result: Option<Output>,
 }
 
 /// What the request says of itself comes back; what it does not say is left out, which no document describes.
@@ -44,10 +45,22 @@ struct CallError {
     message: String,
 }
 
+/// What an action comes to: the reply's `Result`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Deleted {
-    operation_details: Option<Vec<Detail>>,
+#[serde(untagged)]
+pub(crate) enum Output {
+    #[serde(rename_all = "PascalCase")]
+    Deleted {
+        operation_details: Option<Vec<Detail>>,
+    },
+    Images(Page),
+    Identity(Identity),
+}
+
+impl Output {
+    pub(crate) fn deleted(details: Vec<Detail>) -> Self {
+        Self::Deleted { operation_details: Some(details) }
+    }
 }
 
 /// One image's verdict. `Error` is null for a deleted image.
@@ -71,19 +84,44 @@ impl From<ItemCode> for DetailError {
     }
 }
 
+/// One page of images. An empty token says that it is the last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Page {
+    pub(crate) images: Vec<Value>,
+    pub(crate) next_token: String,
+    pub(crate) total_count: usize,
+}
+
+/// Whose key it is. The account is a number, as volcengine-go-sdk reads it; whoever signs is the same made-up user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Identity {
+    account_id: u64,
+    identity_id: &'static str,
+    identity_type: &'static str,
+    trn: String,
+}
+
+impl Identity {
+    pub(crate) fn of(account_id: u64) -> Self {
+        Self { account_id, identity_id: "1", identity_type: "User", trn: format!("trn:iam::{account_id}:user/emulator") }
+    }
+}
+
 impl Metadata {
     /// `number` counts requests. A request ID is 34 characters long and starts with the time, as in the documents; here the
     /// rest is the number.
-    pub(crate) fn new(request: &Request<()>, query: &Query, number: u64, now: Timestamp) -> Self {
+    pub(crate) fn new(claim: &Claim, query: &Query, number: u64, now: Timestamp) -> Self {
         let time: String = now.to_string().chars().filter(char::is_ascii_digit).collect();
         let text = |name| query.first(name).map(|value| String::from_utf8_lossy(&value).into_owned());
-        let scope = Scope::claimed(request);
+        let scope = claim.scope.as_ref();
         Self {
             request_id: format!("{time}{number:020X}"),
             action: text("Action"),
             version: text("Version"),
-            service: scope.as_ref().map(|scope| scope.service.to_owned()),
-            region: scope.as_ref().map(|scope| scope.region.to_owned()),
+            service: scope.map(|scope| scope.service.clone()),
+            region: scope.map(|scope| scope.region.clone()),
             error: None,
         }
     }
@@ -93,8 +131,8 @@ impl Metadata {
         Answer { status: code.status, response_metadata: self, result: None }
     }
 
-    pub(crate) fn deleted(self, details: Vec<Detail>) -> Answer {
-        Answer { status: 200, response_metadata: self, result: Some(Deleted { operation_details: Some(details) }) }
+    pub(crate) fn succeed(self, output: Output) -> Answer {
+        Answer { status: 200, response_metadata: self, result: Some(output) }
     }
 }
 
@@ -108,7 +146,7 @@ impl Answer {
     }
 
     pub(crate) fn spoil(&mut self, fault: DetailsFault) {
-        let Some(Deleted { operation_details }) = &mut self.result else { return };
+        let Some(Output::Deleted { operation_details }) = &mut self.result else { return };
         let Some(details) = operation_details else { return };
         let first = details.first().cloned();
         match (fault, first) {
@@ -121,24 +159,5 @@ impl Answer {
             (DetailsFault::Null, _) => *operation_details = None,
             (DetailsFault::Missing | DetailsFault::Duplicate | DetailsFault::Contradiction, None) => {}
         }
-    }
-}
-
-/// What `Authorization` claims, unchecked.
-pub(crate) struct Scope<'a> {
-    pub(crate) access_key_id: &'a str,
-    pub(crate) region: &'a str,
-    pub(crate) service: &'a str,
-}
-
-impl<'a> Scope<'a> {
-    pub(crate) fn claimed(request: &'a Request<()>) -> Option<Self> {
-        let value = request.headers().get(http::header::AUTHORIZATION)?.to_str().ok()?;
-        let (_, credential) = value.split_once("Credential=")?;
-        let credential = credential.split(',').next()?.trim();
-        let [access_key_id, _day, region, service, "request"] = credential.split('/').collect::<Vec<_>>()[..] else {
-            return None;
-        };
-        Some(Self { access_key_id, region, service })
     }
 }

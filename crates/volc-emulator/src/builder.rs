@@ -7,22 +7,35 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use volc_proto::{Credentials, Region};
 
 use crate::Emulator;
+use crate::action::Action;
+use crate::delete_images::Listing;
+use crate::describe_images::{UnknownIds, describe};
 use crate::fault::Fault;
-use crate::inventory::{Image, Inventory};
+use crate::image::Image;
+use crate::inventory::{Inventory, Repeated, Visible};
+use crate::keys::{Expiry, Key, Keys};
 use crate::scenario::{FaultRule, Scenario, When};
-use crate::service::{Expiry, Key, Listing, Service};
+use crate::service::Service;
 use crate::state::State;
+
+/// Made up.
+const ACCOUNT_ID: u64 = 2_100_000_000;
 
 /// Sets an emulator up. Without credentials it refuses every request.
 #[derive(Debug)]
 #[must_use = "nothing listens before `start`"]
 pub struct Builder {
     pub(crate) region: Region,
+    pub(crate) account_id: u64,
     pub(crate) keys: Vec<(Credentials, Option<Expiry>)>,
     pub(crate) images: Vec<Image>,
     pub(crate) listing: Listing,
     pub(crate) seed: u64,
+    pub(crate) unknown_ids: UnknownIds,
+    pub(crate) visible: Visible,
+    pub(crate) repeated: Repeated,
     pub(crate) clock_offset: i64,
+    pub(crate) denied_actions: BTreeSet<String>,
     pub(crate) denied_images: BTreeSet<String>,
     pub(crate) denied_projects: BTreeSet<String>,
     pub(crate) faults: Vec<FaultRule>,
@@ -41,11 +54,16 @@ impl Builder {
     pub fn new() -> Self {
         Self {
             region: Region::new("cn-beijing").expect("a host label"),
+            account_id: ACCOUNT_ID,
             keys: Vec::new(),
             images: Vec::new(),
             listing: Listing::All,
             seed: 0,
+            unknown_ids: UnknownIds::LeftOut,
+            visible: Visible::Never,
+            repeated: Repeated::NotFound,
             clock_offset: 0,
+            denied_actions: BTreeSet::new(),
             denied_images: BTreeSet::new(),
             denied_projects: BTreeSet::new(),
             faults: Vec::new(),
@@ -57,6 +75,12 @@ impl Builder {
     /// The region that the images are in. A request that is signed for another one finds none of them.
     pub fn region(mut self, region: Region) -> Self {
         self.region = region;
+        self
+    }
+
+    /// The account that every key and every private image belongs to: 2100000000 unless set.
+    pub fn account_id(mut self, account_id: u64) -> Self {
+        self.account_id = account_id;
         self
     }
 
@@ -84,7 +108,7 @@ impl Builder {
         self
     }
 
-    /// Which images the answers list.
+    /// Which images the answers to deletions list.
     pub fn listing(mut self, listing: Listing) -> Self {
         self.listing = listing;
         self
@@ -96,10 +120,34 @@ impl Builder {
         self
     }
 
+    /// What a `DescribeImages` gets that names an ID which does not exist.
+    pub fn unknown_ids(mut self, unknown_ids: UnknownIds) -> Self {
+        self.unknown_ids = unknown_ids;
+        self
+    }
+
+    /// How long `DescribeImages` goes on showing what was deleted.
+    pub fn visible_after_deletion(mut self, visible: Visible) -> Self {
+        self.visible = visible;
+        self
+    }
+
+    /// What another deletion gets of an image that is deleted and still visible.
+    pub fn repeated_deletion(mut self, repeated: Repeated) -> Self {
+        self.repeated = repeated;
+        self
+    }
+
     /// How many seconds the emulator's clock is ahead of this machine's; negative for behind. Signatures are judged by it,
     /// and the `Date` header tells it.
     pub fn clock_offset(mut self, seconds: i64) -> Self {
         self.clock_offset = seconds;
+        self
+    }
+
+    /// Nobody may do this, `DescribeImages` for example: `AccessDenied`.
+    pub fn deny_action(mut self, name: impl Into<String>) -> Self {
+        self.denied_actions.insert(name.into());
         self
     }
 
@@ -145,16 +193,29 @@ impl Builder {
     /// # Errors
     ///
     /// `InvalidInput` for an address that other machines reach, two images or snapshots of the same ID, an image whose ID
-    /// is empty, and a fault that cannot work; otherwise what the system says.
+    /// is empty or that is to be described without something that is not described, an action that there is not, and a
+    /// fault that cannot work; otherwise what the system says.
     pub fn start(self) -> io::Result<Emulator> {
         self.check().map_err(|expected| io::Error::new(io::ErrorKind::InvalidInput, expected))?;
         let listener = TcpListener::bind(self.listen)?;
-        let mut service = Service::new(self.region, Inventory::new(self.images));
-        (service.listing, service.seed) = (self.listing, self.seed);
-        (service.denied_images, service.denied_projects) = (self.denied_images, self.denied_projects);
+        let mut keys = Keys::default();
         for (credentials, expiry) in self.keys {
-            service.add(Key::new(credentials, expiry));
+            keys.add(Key::new(credentials, expiry));
         }
+        let mut inventory = Inventory::new(self.images);
+        (inventory.visible, inventory.repeated) = (self.visible, self.repeated);
+        let service = Service {
+            region: self.region,
+            account_id: self.account_id,
+            keys,
+            inventory,
+            listing: self.listing,
+            seed: self.seed,
+            unknown_ids: self.unknown_ids,
+            denied_actions: self.denied_actions,
+            denied_images: self.denied_images,
+            denied_projects: self.denied_projects,
+        };
         let scenario = Scenario::new(self.faults);
         Emulator::serve(listener, State { service, scenario, clock_offset: self.clock_offset, requests: Vec::new() })
     }
@@ -172,10 +233,17 @@ impl Builder {
             if !images.insert(&image.id) {
                 return Err(format!("expected the image {:?} once", image.id));
             }
-            if let Some(snapshot) = image.snapshots.iter().find(|snapshot| !snapshots.insert(*snapshot)) {
-                return Err(format!("expected the snapshot {snapshot:?} once"));
+            if let Some(snapshot) = image.snapshots.iter().find(|snapshot| !snapshots.insert(&snapshot.id)) {
+                return Err(format!("expected the snapshot {:?} once", snapshot.id));
+            }
+            if !image.without.is_empty() {
+                let described = describe(&Image::new("any"), "any", self.account_id);
+                if let Some(unknown) = image.without.iter().find(|member| described.get(member).is_none()) {
+                    return Err(format!("expected a member of an image's description, such as CreatedAt, not {unknown:?}"));
+                }
             }
         }
+        self.denied_actions.iter().try_for_each(|action| Action::check(action))?;
         for (index, rule) in self.faults.iter().enumerate() {
             rule.check().map_err(|expected| format!("fault {}: {expected}", index + 1))?;
         }

@@ -58,8 +58,9 @@ const fn filled(
 /// 100025, 100026 and 100027 come from users' reports. Where the documents give two statuses (`InvalidTimestamp` 400 or
 /// 403, `LackProjectPolicy` 403 or 401), the newer document's is here; `ServiceShouldCallSelfApi` has none, 400 is our
 /// choice. Messages that no document prints are ours: of `UndefinedError`, `ServiceShouldCallSelfApi`, `LackPolicy`,
-/// `FailToConnect`, `ServiceUnavailableTemp`, `MethodNotAllowed`, `InternalServiceError` and of the last group, which are
-/// old names and one instance of the pattern `Invalid{FieldName}.Malformed`.
+/// `FailToConnect`, `ServiceUnavailableTemp`, `MethodNotAllowed`, `InternalServiceError` and of the third group, which are
+/// old names and one instance of the pattern `Invalid{FieldName}.Malformed`. The last row is an image's code, as a
+/// `DescribeImages` may have it; nothing documents that, nor its status.
 pub const CATALOGUE: &[ErrorCode] = &[
     MISSING_IMAGE_ID,
     INVALID_ARGUMENT,
@@ -102,6 +103,8 @@ pub const CATALOGUE: &[ErrorCode] = &[
     filled("ServiceUnavailable", 100007, 404, "This service[%s] is unavailable.", &["ecs"]),
     filled("InvalidClientTokenId", 100009, 401, "The accesskey [%s] included in the request is invalid.", &["AKLTunknown"]),
     row("InvalidImageIds.Malformed", 0, 400, "The specified ImageIds is malformed."),
+    //
+    IMAGE_NOT_FOUND,
 ];
 
 pub(crate) const MISSING_IMAGE_ID: ErrorCode =
@@ -148,6 +151,7 @@ pub(crate) const INVALID_SECRET_TOKEN: ErrorCode =
 pub(crate) const METHOD_NOT_ALLOWED: ErrorCode = row("MethodNotAllowed", 0, 405, "Http method is not allowed.");
 pub(crate) const LACK_PROJECT_POLICY: ErrorCode =
     row("LackProjectPolicy", 0, 403, "Request was rejected because of lack of project policy.");
+pub(crate) const IMAGE_NOT_FOUND: ErrorCode = row(NOT_FOUND.code, 0, 404, NOT_FOUND.message);
 
 /// Why one image was not deleted, inside a 200: code and message as documented
 /// (<https://www.volcengine.com/docs/6396/120265>).

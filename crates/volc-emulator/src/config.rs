@@ -7,29 +7,29 @@ use serde::Deserialize;
 use volc_proto::{Credentials, InvalidCredentials, Region, Timestamp};
 
 use crate::builder::Builder;
-use crate::inventory::Image;
+use crate::delete_images::Listing;
+use crate::describe_images::UnknownIds;
+use crate::image::Image;
+use crate::inventory::{Repeated, Visible};
+use crate::keys::Expiry;
 use crate::scenario::FaultRule;
-use crate::service::{Expiry, Listing};
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
 struct Config {
     region: Option<String>,
-    #[serde(default)]
+    account_id: Option<u64>,
     credentials: Vec<Who>,
-    #[serde(default)]
     listing: Listing,
-    #[serde(default)]
     seed: u64,
-    #[serde(default)]
     images: Vec<Image>,
-    #[serde(default)]
+    unknown_ids: UnknownIds,
+    visible_after_deletion: Visible,
+    repeated_deletion: Repeated,
     faults: Vec<FaultRule>,
-    #[serde(default)]
     clock_offset: i64,
-    #[serde(default)]
+    denied_actions: Vec<String>,
     denied_images: Vec<String>,
-    #[serde(default)]
     denied_projects: Vec<String>,
 }
 
@@ -73,6 +73,7 @@ impl Builder {
     /// ```
     /// let builder = volc_emulator::Builder::from_json(r#"{
     ///     "region": "cn-beijing",
+    ///     "account_id": 2100000000,
     ///     "credentials": [
     ///         {"access_key_id": "AKLTexample", "secret_access_key": "not-a-secret"},
     ///         {"access_key_id": "AKTPexample", "secret_access_key": "not-a-secret", "session_token": "token",
@@ -80,13 +81,19 @@ impl Builder {
     ///     ],
     ///     "listing": "failed-only",
     ///     "images": [
-    ///         {"id": "image-a", "snapshots": ["snap-1"]},
-    ///         {"id": "image-b", "state": "copying", "calls": 2}
+    ///         {"id": "image-a", "name": "web-20240131", "created_at": "2024-01-31T09:30:00+08:00", "size": 20,
+    ///          "tags": {"team": "web"}, "snapshots": [{"id": "snap-1", "size": 20}]},
+    ///         {"id": "image-b", "state": "copying", "calls": 2, "snapshots": ["snap-2"]},
+    ///         {"id": "image-c", "visibility": "public", "os_type": "windows"}
     ///     ],
+    ///     "unknown_ids": "not-found",
+    ///     "visible_after_deletion": {"requests": 2},
+    ///     "repeated_deletion": "wrong-status",
     ///     "faults": [{"when": {"requests": [1]}, "fault": {"drop": {"after_deletion": true}}}],
     ///     "clock_offset": -3600,
     ///     "seed": 7,
-    ///     "denied_images": ["image-c"],
+    ///     "denied_actions": ["GetCallerIdentity"],
+    ///     "denied_images": ["image-d"],
     ///     "denied_projects": ["production"]
     /// }"#)?;
     /// # Ok::<(), volc_emulator::InvalidConfig>(())
@@ -97,13 +104,21 @@ impl Builder {
     /// [`InvalidConfig`] says where the text differs from what was expected.
     pub fn from_json(text: &str) -> Result<Self, InvalidConfig> {
         let config: Config = serde_json::from_str(text).map_err(|error| InvalidConfig(error.to_string()))?;
-        let mut builder = Self::new().listing(config.listing).seed(config.seed).clock_offset(config.clock_offset);
+        let mut builder = Self::new()
+            .listing(config.listing)
+            .seed(config.seed)
+            .unknown_ids(config.unknown_ids)
+            .visible_after_deletion(config.visible_after_deletion)
+            .repeated_deletion(config.repeated_deletion)
+            .clock_offset(config.clock_offset);
         if let Some(region) = config.region {
             builder.region = Region::new(region).map_err(|error| InvalidConfig(error.to_string()))?;
         }
+        builder.account_id = config.account_id.unwrap_or(builder.account_id);
         builder.keys = config.credentials.into_iter().map(Who::read).collect::<Result<_, _>>()?;
         builder.images = config.images;
         builder.faults = config.faults;
+        builder.denied_actions.extend(config.denied_actions);
         builder.denied_images.extend(config.denied_images);
         builder.denied_projects.extend(config.denied_projects);
         builder.check().map_err(InvalidConfig)?;
@@ -139,8 +154,9 @@ impl Error for InvalidConfig {}
 mod tests {
     use super::*;
     use crate::fault::Fault;
-    use crate::inventory::ImageState;
+    use crate::image::{ImageState, OsType, Visibility};
     use crate::scenario::When;
+    use crate::snapshot::Snapshot;
 
     #[test]
     fn every_member_says_what_a_method_says() {
@@ -149,6 +165,7 @@ mod tests {
         let temporary = |id| who(id).with_session_token("t").unwrap();
         let built = Builder::new()
             .region(Region::new("ap-southeast-1").unwrap())
+            .account_id(21)
             .credentials(who("A"))
             .temporary_credentials(temporary("B"), Expiry::AfterRequests(3))
             .temporary_credentials(temporary("C"), Expiry::At(time))
@@ -156,14 +173,37 @@ mod tests {
             .seed(7)
             .image(Image::new("image-a").snapshots(["snap-1"]).project("web"))
             .image(Image::new("image-b").state(ImageState::WrongStatus).for_calls(2))
-            .fault(When::Always, Fault::CutBody)
+            .image(
+                Image::new("image-c")
+                    .snapshots([Snapshot::new("snap-2").size(80)])
+                    .name("n")
+                    .created_at(time)
+                    .updated_at(time.shifted(60))
+                    .size(80)
+                    .tag("team", "ci")
+                    .owner("22")
+                    .visibility(Visibility::Shared)
+                    .status("error")
+                    .share_status("not shared")
+                    .os_type(OsType::Windows)
+                    .platform("p")
+                    .cloud_init(false)
+                    .lts(true)
+                    .without("Description"),
+            )
+            .unknown_ids(UnknownIds::NotFound)
+            .visible_after_deletion(Visible::Milliseconds(5))
+            .repeated_deletion(Repeated::WrongStatus)
+            .faults([FaultRule::new(When::Always, Fault::CutBody).only("DescribeImages")])
             .fault(When::from(2), Fault::Truncated)
             .clock_offset(-5)
+            .deny_action("GetCallerIdentity")
             .deny_image("image-c")
             .deny_project("production");
         let read = Builder::from_json(
             r#"{
                 "region": "ap-southeast-1",
+                "account_id": 21,
                 "credentials": [
                     {"access_key_id": "A", "secret_access_key": "s"},
                     {"access_key_id": "B", "secret_access_key": "s", "session_token": "t", "expires_after_requests": 3},
@@ -173,10 +213,21 @@ mod tests {
                 "seed": 7,
                 "images": [
                     {"id": "image-a", "snapshots": ["snap-1"], "project": "web"},
-                    {"id": "image-b", "state": "wrong-status", "calls": 2}
+                    {"id": "image-b", "state": "wrong-status", "calls": 2},
+                    {
+                        "id": "image-c", "snapshots": [{"id": "snap-2", "size": 80}], "name": "n",
+                        "created_at": "2023-11-15T06:13:20+08:00", "updated_at": "2023-11-15T06:14:20+08:00",
+                        "size": 80, "tags": {"team": "ci"}, "owner": "22", "visibility": "shared", "status": "error",
+                        "share_status": "not shared", "os_type": "windows", "platform": "p", "cloud_init": false,
+                        "lts": true, "without": ["Description"]
+                    }
                 ],
-                "faults": [{"when": "always", "fault": "cut-body"}],
+                "unknown_ids": "not-found",
+                "visible_after_deletion": {"milliseconds": 5},
+                "repeated_deletion": "wrong-status",
+                "faults": [{"when": "always", "fault": "cut-body", "action": "DescribeImages"}],
                 "clock_offset": -5,
+                "denied_actions": ["GetCallerIdentity"],
                 "denied_images": ["image-c"],
                 "denied_projects": ["production"]
             }"#,

@@ -7,6 +7,8 @@ use crate::catalogue::ErrorCode;
 
 /// Something that goes wrong with a request.
 ///
+/// Any action can go wrong; *deletion* stands for whatever the request asks for.
+///
 /// What happens *before* the deletion answers in place of the service, as a gateway, a proxy or a network would: the
 /// request is not even checked. Everything else lets the service check the request and carry it out, and then spoils the
 /// answer, whatever that is.
@@ -97,7 +99,8 @@ pub enum Fault {
     Details(DetailsFault),
 }
 
-/// How `OperationDetails` is wrong. What needs an entry to work on does nothing when nothing is listed.
+/// How `OperationDetails` is wrong. Nothing happens to an answer that has none; what needs an entry to work on does nothing
+/// when nothing is listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]

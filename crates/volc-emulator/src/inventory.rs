@@ -1,146 +1,78 @@
 //! Images and their snapshots: the truth that answers and reports are compared with.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
-use crate::catalogue::{COPYING, EXPORTING, FAILING, ItemCode, NOT_FOUND, SHARED, WRONG_STATUS};
+use crate::catalogue::{ItemCode, NOT_FOUND, WRONG_STATUS};
+use crate::image::Image;
+use crate::snapshot::Snapshot;
 
-/// A custom image.
+/// How long `DescribeImages` goes on showing an image after its deletion was accepted, as `deleting`. It is no longer in
+/// [`Emulator::images`](crate::Emulator::images) then.
 ///
-/// ```
-/// use volc_emulator::{Image, ImageState};
-/// let image = Image::new("image-a").state(ImageState::Copying).for_calls(2).snapshots(["snap-1"]);
-/// assert_eq!(image.calls, Some(2));
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[non_exhaustive]
-pub struct Image {
-    /// Its ID.
-    pub id: String,
-    /// What a deletion meets.
-    #[serde(default)]
-    pub state: ImageState,
-    /// How many more deletions the state refuses; then the image is available. `None`: for ever.
-    #[serde(default)]
-    pub calls: Option<u64>,
-    /// The snapshots bound to it.
-    #[serde(default)]
-    pub snapshots: Vec<String>,
-    /// The project it belongs to.
-    #[serde(default)]
-    pub project: Option<String>,
-}
-
-impl Image {
-    /// An available image without snapshots.
-    pub fn new(id: impl Into<String>) -> Self {
-        Self { id: id.into(), state: ImageState::Available, calls: None, snapshots: Vec::new(), project: None }
-    }
-
-    /// In another state, for ever unless [`for_calls`](Self::for_calls) says otherwise.
-    #[must_use]
-    pub fn state(mut self, state: ImageState) -> Self {
-        self.state = state;
-        self
-    }
-
-    /// The state refuses this many deletions.
-    #[must_use]
-    pub fn for_calls(mut self, calls: u64) -> Self {
-        self.calls = Some(calls);
-        self
-    }
-
-    /// With snapshots bound to it.
-    #[must_use]
-    pub fn snapshots(mut self, ids: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.snapshots = ids.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// In a project.
-    #[must_use]
-    pub fn project(mut self, name: impl Into<String>) -> Self {
-        self.project = Some(name.into());
-        self
-    }
-
-    /// A state that has no calls left is over.
-    fn settle(&mut self) {
-        if self.calls == Some(0) {
-            (self.state, self.calls) = (ImageState::Available, None);
-        }
-    }
-}
-
-/// What a deletion of an image meets.
+/// In JSON: `"never"`, `{"requests": 3}`, `{"milliseconds": 1500}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
-pub enum ImageState {
-    /// It is deleted.
+pub enum Visible {
+    /// Not at all.
     #[default]
-    Available,
-    /// `InvalidImage.Shared`.
-    Shared,
-    /// `OperationDenied.ImageIsCopying`.
-    Copying,
-    /// `OperationDenied.ImageIsExporting`.
-    Exporting,
+    Never,
+    /// For this many requests after the one that deleted it, whatever they ask for.
+    Requests(u64),
+    /// For this long, in real time.
+    Milliseconds(u64),
+}
+
+/// What another deletion gets of an image that is still [visible](Visible).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Repeated {
+    /// `InvalidImage.NotFound`.
+    #[default]
+    NotFound,
     /// `InvalidImageStatus`.
     WrongStatus,
-    /// `InternalError`; it is not deleted.
-    Failing,
 }
 
-impl ImageState {
-    /// The spelling of configuration files and of `/_emulator/images`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Available => "available",
-            Self::Shared => "shared",
-            Self::Copying => "copying",
-            Self::Exporting => "exporting",
-            Self::WrongStatus => "wrong-status",
-            Self::Failing => "failing",
-        }
-    }
-
-    fn refusal(self) -> Option<ItemCode> {
-        match self {
-            Self::Available => None,
-            Self::Shared => Some(SHARED),
-            Self::Copying => Some(COPYING),
-            Self::Exporting => Some(EXPORTING),
-            Self::WrongStatus => Some(WRONG_STATUS),
-            Self::Failing => Some(FAILING),
-        }
-    }
+/// When a request came.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment {
+    pub(crate) request: u64,
+    pub(crate) at: Instant,
 }
 
-/// A snapshot that is there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Snapshot {
-    /// Its ID.
-    pub id: String,
-    /// The image it is bound to; `None` when that image was deleted and the snapshot kept.
-    pub image: Option<String>,
+impl Visible {
+    fn lasts(self, from: Moment, to: Moment) -> bool {
+        match self {
+            Self::Never => false,
+            Self::Requests(requests) => to.request.saturating_sub(from.request) <= requests,
+            Self::Milliseconds(time) => to.at.saturating_duration_since(from.at) < Duration::from_millis(time),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Inventory {
     images: BTreeMap<String, Image>,
-    unbound: Vec<String>,
+    /// Deleted, and perhaps still visible.
+    deleted: BTreeMap<String, (Image, Moment)>,
+    unbound: Vec<Snapshot>,
+    pub(crate) visible: Visible,
+    pub(crate) repeated: Repeated,
 }
 
 impl Inventory {
     pub(crate) fn new(images: impl IntoIterator<Item = Image>) -> Self {
         let mut images: BTreeMap<_, _> = images.into_iter().map(|image| (image.id.clone(), image)).collect();
-        images.values_mut().for_each(Image::settle);
-        Self { images, unbound: Vec::new() }
+        for image in images.values_mut() {
+            image.settle();
+            image.snapshots.iter_mut().for_each(|snapshot| snapshot.image = Some(image.id.clone()));
+        }
+        Self { images, ..Self::default() }
     }
 
     pub(crate) fn find(&self, id: &str) -> Option<&Image> {
@@ -152,29 +84,42 @@ impl Inventory {
         self.images.values()
     }
 
+    /// Every image that is seen at this moment, by ID; and whether it was deleted.
+    pub(crate) fn seen(&self, moment: Moment) -> Vec<(&Image, bool)> {
+        let fading = self.deleted.values().filter(|(_, deleted)| self.visible.lasts(*deleted, moment));
+        let fading = fading.map(|(image, _)| (image, true));
+        let mut seen: Vec<_> = self.images().map(|image| (image, false)).chain(fading).collect();
+        seen.sort_by(|(a, _), (b, _)| a.id.cmp(&b.id));
+        seen
+    }
+
     /// Every snapshot that is there, by ID.
     pub(crate) fn snapshots(&self) -> Vec<Snapshot> {
-        let bound = self
-            .images
-            .values()
-            .flat_map(|image| image.snapshots.iter().map(|id| Snapshot { id: id.clone(), image: Some(image.id.clone()) }));
-        let unbound = self.unbound.iter().map(|id| Snapshot { id: id.clone(), image: None });
-        let mut all: Vec<_> = bound.chain(unbound).collect();
+        let bound = self.images.values().flat_map(|image| &image.snapshots);
+        let mut all: Vec<_> = bound.chain(&self.unbound).cloned().collect();
         all.sort_by(|a, b| a.id.cmp(&b.id));
         all
     }
 
     /// Deletes one image, or says why not.
-    pub(crate) fn delete(&mut self, id: &str, with_snapshots: bool) -> Result<(), ItemCode> {
-        let image = self.images.get_mut(id).ok_or(NOT_FOUND)?;
+    pub(crate) fn delete(&mut self, id: &str, with_snapshots: bool, moment: Moment) -> Result<(), ItemCode> {
+        let Some(image) = self.images.get_mut(id) else {
+            let fading = self.deleted.get(id).is_some_and(|(_, deleted)| self.visible.lasts(*deleted, moment));
+            return Err(if fading && self.repeated == Repeated::WrongStatus { WRONG_STATUS } else { NOT_FOUND });
+        };
         if let Some(refusal) = image.state.refusal() {
             image.calls = image.calls.map(|calls| calls.saturating_sub(1));
             image.settle();
             return Err(refusal);
         }
-        let kept = if with_snapshots { Vec::new() } else { std::mem::take(&mut image.snapshots) };
-        self.unbound.extend(kept);
-        self.images.remove(id);
+        if let Some(image) = self.images.remove(id) {
+            if !with_snapshots {
+                self.unbound.extend(image.snapshots.iter().map(|kept| Snapshot { image: None, ..kept.clone() }));
+            }
+            if self.visible != Visible::Never {
+                self.deleted.insert(image.id.clone(), (image, moment));
+            }
+        }
         Ok(())
     }
 }
@@ -182,27 +127,61 @@ impl Inventory {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalogue::COPYING;
+    use crate::image::ImageState;
+
+    fn moment(request: u64) -> Moment {
+        Moment { request, at: Instant::now() }
+    }
 
     #[test]
     fn a_state_gives_way_after_its_calls() {
         let mut inventory = Inventory::new([Image::new("a").state(ImageState::Copying).for_calls(2)]);
-        assert_eq!(inventory.delete("a", false), Err(COPYING));
-        assert_eq!(inventory.delete("a", false), Err(COPYING));
-        assert_eq!(inventory.delete("a", false), Ok(()));
-        assert_eq!(inventory.delete("a", false), Err(NOT_FOUND));
+        assert_eq!(inventory.delete("a", false, moment(1)), Err(COPYING));
+        assert_eq!(inventory.delete("a", false, moment(2)), Err(COPYING));
+        assert_eq!(inventory.delete("a", false, moment(3)), Ok(()));
+        assert_eq!(inventory.delete("a", false, moment(4)), Err(NOT_FOUND));
     }
 
     #[test]
     fn a_state_without_calls_is_over_before_it_begins() {
         let mut inventory = Inventory::new([Image::new("a").state(ImageState::Shared).for_calls(0)]);
-        assert_eq!(inventory.delete("a", false), Ok(()));
+        assert_eq!(inventory.delete("a", false, moment(1)), Ok(()));
     }
 
     #[test]
     fn kept_snapshots_stay_without_an_image() {
         let mut inventory = Inventory::new([Image::new("a").snapshots(["s1"]), Image::new("b").snapshots(["s2"])]);
-        inventory.delete("a", false).unwrap();
-        inventory.delete("b", true).unwrap();
-        assert_eq!(inventory.snapshots(), [Snapshot { id: "s1".to_owned(), image: None }]);
+        let images = |inventory: &Inventory| inventory.snapshots().into_iter().map(|s| s.image).collect::<Vec<_>>();
+        assert_eq!(images(&inventory), [Some("a".to_owned()), Some("b".to_owned())]);
+        inventory.delete("a", false, moment(1)).unwrap();
+        inventory.delete("b", true, moment(2)).unwrap();
+        assert_eq!(inventory.snapshots(), [Snapshot::new("s1")]);
+    }
+
+    #[test]
+    fn a_deleted_image_is_seen_for_as_many_requests_as_it_should_be() {
+        let mut inventory = Inventory::new([Image::new("a"), Image::new("b")]);
+        (inventory.visible, inventory.repeated) = (Visible::Requests(2), Repeated::WrongStatus);
+        inventory.delete("b", false, moment(5)).unwrap();
+        let seen =
+            |request| inventory.seen(moment(request)).into_iter().map(|(i, gone)| (i.id.as_str(), gone)).collect::<Vec<_>>();
+        assert_eq!(seen(6), [("a", false), ("b", true)]);
+        assert_eq!(seen(7), [("a", false), ("b", true)]);
+        assert_eq!(seen(8), [("a", false)]);
+        assert_eq!(inventory.delete("b", false, moment(7)), Err(WRONG_STATUS));
+        assert_eq!(inventory.delete("b", false, moment(8)), Err(NOT_FOUND));
+    }
+
+    #[test]
+    fn a_deleted_image_is_seen_for_as_long_as_it_should_be() {
+        let start = moment(1);
+        let after = |time| Moment { request: 9, at: start.at + Duration::from_millis(time) };
+        let mut inventory = Inventory::new([Image::new("a")]);
+        inventory.visible = Visible::Milliseconds(100);
+        inventory.delete("a", false, start).unwrap();
+        assert_eq!(inventory.seen(after(99)).len(), 1);
+        assert_eq!(inventory.seen(after(100)).len(), 0);
+        assert_eq!(inventory.delete("a", false, after(99)), Err(NOT_FOUND));
     }
 }

@@ -1,7 +1,8 @@
 //! A loopback stand-in for the Volcengine ECS endpoint, to test with no cloud. Nothing real is deleted.
 //!
-//! It answers `DeleteImages` (2020-04-01) as the documents say: it really checks every signature, keeps images and their
-//! snapshots, and gives the documented codes, messages and statuses. And it goes wrong when it is told to: see [`Fault`].
+//! It answers `DeleteImages` and `DescribeImages` of ECS (2020-04-01) and `GetCallerIdentity` of STS (2018-01-01) as the
+//! documents say: it really checks every signature, in headers or in the query, keeps images and their snapshots, and gives
+//! the documented codes, messages and statuses. And it goes wrong when it is told to: see [`Fault`].
 //! As a program it is `volc-emulator`, see the README.
 //!
 //! ```
@@ -38,28 +39,43 @@
 //!
 //! This emulator and the clients of this project share one reading of the documents: signatures are checked by
 //! [`volc_proto::verify`], the counterpart of what signs. Where that reading is wrong, both are, and still agree. What
-//! speaks for it are the signing vectors of official programs, and the official Python SDK, which agrees with the emulator.
-//! The live service has not been asked.
+//! speaks for it are the signing vectors of official programs, and the official SDKs for Python and Node, which agree with
+//! the emulator. The live service has not been asked.
 //!
 //! # What no document says
 //!
 //! and is therefore a choice of the emulator, which a client must not rely on:
 //!
 //! - **Listing.** Whether deleted images are listed at all: [`Listing`] has three habits. A deleted image's `Error` is null.
-//! - **Time.** A deletion is done when it is answered. The service's seems to go on after its answer.
+//! - **Time.** A deletion is done when it is answered, unless [`Visible`] says that the image is seen for a while; its status
+//!   is `deleting` then, and [`Repeated`] says what another deletion gets. [`Emulator::images`] is what was not accepted for
+//!   deletion.
 //! - **Order of checks.** `Action` and `Version` are there; signature; token's expiry; service; known action and version;
-//!   method; other parameters; permissions. The first that does not hold is the answer.
-//! - **Signature.** Without `Authorization`: `MissingAuthenticationToken`; with one that has no `Signature=`:
-//!   `MissingSignature`. A wrong `X-Content-Sha256`, and a signed header that is not there: `SignatureDoesNotMatch`. No
-//!   `X-Date`: `MissingRequestInfo`. A signature may be as far ahead of the clock as behind it. It may be used again.
-//! - **Method.** `GET` alone. The path counts in the signature and for nothing else, and so does `Host`.
-//! - **Parameters.** `ImageIds.N` may come in any order and with gaps. An `N` that is no number, is 0 or comes twice, an
+//!   method; permission for the action; other parameters; permissions for images. The first that does not hold is the answer.
+//! - **Signature.** Without `Authorization` and without an `X-Signature` and `X-Credential` in the query:
+//!   `MissingAuthenticationToken`; with a credential and no signature: `MissingSignature`. A wrong `X-Content-Sha256`, and a
+//!   signed header that is not there: `SignatureDoesNotMatch`. No `X-Date`: `MissingRequestInfo`. A signature in the query has
+//!   the codes of one in `Authorization`. A signature may be as far ahead of the clock as behind it. It may be used again.
+//! - **Method.** `GET`; for `DescribeImages` and `GetCallerIdentity` also `POST`, with a form. The path counts in the signature
+//!   and for nothing else, and so does `Host`.
+//! - **Parameters.** The numbers of lists may come in any order and with gaps. One that is no number, is 0 or comes twice, an
 //!   empty ID, and `DeleteBindedSnapshots` other than `true` and `false`, are an `InvalidArgument`. `ImageIds` without `N`
-//!   names no image. Parameters that nobody knows are ignored.
-//! - **An ID twice in one request.** It is carried out once. The second entry says `InvalidImage.NotFound` if the image was
-//!   deleted, and what the first one says if it was not.
+//!   names no image. Parameters that nobody knows are ignored. A parameter of `DescribeImages` without a value is none; one
+//!   with a wrong value is an `InvalidArgument`, and so are more than ten of `Status.N`. More than 100 IDs get the code that
+//!   `DeleteImages` has for it.
+//! - **An ID twice in one request.** It is carried out once. The second entry says `InvalidImage.NotFound` (or what
+//!   [`Repeated`] says) if the image was deleted, and what the first one says if it was not.
 //! - **Region.** A request that is signed for another region than the emulator's finds no images.
-//! - **Permissions.** One image that may not be deleted refuses the whole call, and nothing is deleted.
+//! - **Permissions.** One image that may not be deleted refuses the whole call, and nothing is deleted. A public image, one
+//!   that is shared with this account and one of another owner are such images: `AccessDenied`. All keys belong to one account
+//!   and one user.
+//! - **Filters.** Names are compared whole. `ImageStatus` is `Status.N` with one value. Every image fits every
+//!   `InstanceTypeId`. Several tags must all be there.
+//! - **Pages.** Images come in the order of their IDs. `NextToken` leads to what comes after the last image of the page, with
+//!   any filter and for ever, and has characters that must be escaped. An ID that does not exist: [`UnknownIds`].
+//! - **Descriptions.** The spelling of `ShareStatus`, `OsName`, `Architecture` and `VolumeKind`, the owner of a public image
+//!   (`system`), the status `creating` of an image in [`ImageState::WrongStatus`]. Members of which nothing is known are left
+//!   out.
 //! - **Envelope.** What a request does not say of itself is left out of `ResponseMetadata`. `X-Tt-Logid` is the request ID,
 //!   whose last 20 characters are the request's number.
 //! - **Errors.** Some statuses and messages: see [`CATALOGUE`].
@@ -74,29 +90,42 @@ use std::thread::{Builder as ThreadBuilder, JoinHandle};
 use tokio::sync::oneshot;
 use volc_proto::{Credentials, Endpoint, Region};
 
+mod action;
 mod answer;
 mod builder;
 mod catalogue;
+mod claim;
 mod config;
+mod delete_images;
+mod describe_images;
 mod fault;
+mod generate;
+mod image;
 mod inventory;
+mod keys;
+mod parameters;
 mod scenario;
 mod server;
 mod service;
+mod snapshot;
 mod state;
 mod stream;
 
 pub use crate::builder::Builder;
 pub use crate::catalogue::{CATALOGUE, ErrorCode};
 pub use crate::config::InvalidConfig;
+pub use crate::delete_images::Listing;
+pub use crate::describe_images::UnknownIds;
 pub use crate::fault::{DetailsFault, Fault};
-pub use crate::inventory::{Image, ImageState, Snapshot};
+pub use crate::image::{Image, ImageState, OsType, Visibility};
+pub use crate::inventory::{Repeated, Visible};
+pub use crate::keys::Expiry;
 pub use crate::scenario::{FaultRule, When};
-pub use crate::service::{Expiry, Listing};
+pub use crate::snapshot::Snapshot;
 pub use crate::state::RequestRecord;
 
+use crate::keys::Key;
 use crate::server::{Shared, serve};
-use crate::service::Key;
 use crate::state::State;
 
 /// An emulator that listens. It stops when it is dropped: its connections are closed, whatever they wait for.
@@ -163,7 +192,7 @@ impl Emulator {
         Endpoint::custom_with_plain_http_anywhere(&self.url(), region).expect("an address and a port are a host")
     }
 
-    /// The images that are there, by ID.
+    /// The images that are there, by ID: not those whose deletion was accepted, whatever `DescribeImages` still shows.
     pub fn images(&self) -> Vec<Image> {
         self.shared.lock().service.inventory.images().cloned().collect()
     }
@@ -180,17 +209,17 @@ impl Emulator {
 
     /// One more key that may sign, as [`Builder::credentials`].
     pub fn add_credentials(&self, who: Credentials) {
-        self.shared.lock().service.add(Key::new(who, None));
+        self.shared.lock().service.keys.add(Key::new(who, None));
     }
 
     /// One more key whose session token expires, as [`Builder::temporary_credentials`].
     pub fn add_temporary_credentials(&self, who: Credentials, expiry: Expiry) {
-        self.shared.lock().service.add(Key::new(who, Some(expiry)));
+        self.shared.lock().service.keys.add(Key::new(who, Some(expiry)));
     }
 
     /// This key may no longer sign: `InvalidAccessKey`.
     pub fn remove_credentials(&self, access_key_id: &str) {
-        self.shared.lock().service.remove(access_key_id);
+        self.shared.lock().service.keys.remove(access_key_id);
     }
 }
 

@@ -6,17 +6,21 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use lexopt::prelude::{Long, Short, Value, ValueExt};
 use volc_emulator::{Builder, Emulator, Image, ImageState};
 use volc_proto::Credentials;
 
 const USAGE: &str = "\
-volc-emulator [CONFIG.json] [--listen 127.0.0.1:0] [--scenario FAULTS.json] [--allow-non-loopback]
+volc-emulator [CONFIG.json] [--images N] [--seed N] [--listen 127.0.0.1:0] [--scenario FAULTS.json]
+              [--allow-non-loopback]
 
 A stand-in for the Volcengine ECS endpoint. Nothing real is deleted.
 
   CONFIG.json            credentials, images and faults; without it a small inventory of its own
+  --images N             this many generated images: instead of that inventory, or beside CONFIG.json's
+  --seed N               what --images generates: the same for the same number and day (default 0)
   --listen ADDRESS       where to listen, port 0 for a free one (default 127.0.0.1:0)
   --scenario FAULTS.json more faults, behind those of CONFIG.json
   --allow-non-loopback   lets --listen name an address that other machines reach
@@ -35,6 +39,8 @@ fn main() -> ExitCode {
 #[derive(Default)]
 struct Arguments {
     config: Option<PathBuf>,
+    images: Option<usize>,
+    seed: Option<u64>,
     listen: Option<SocketAddr>,
     scenario: Option<PathBuf>,
     allow_non_loopback: bool,
@@ -47,6 +53,8 @@ impl Arguments {
         let mut parser = lexopt::Parser::from_iter(arguments);
         while let Some(argument) = parser.next()? {
             match argument {
+                Long("images") => parsed.images = Some(parser.value()?.parse()?),
+                Long("seed") => parsed.seed = Some(parser.value()?.parse()?),
                 Long("listen") => parsed.listen = Some(parser.value()?.parse()?),
                 Long("scenario") => parsed.scenario = Some(parser.value()?.into()),
                 Long("allow-non-loopback") => parsed.allow_non_loopback = true,
@@ -65,10 +73,16 @@ fn run() -> Result<(), Box<dyn Error>> {
         io::stdout().write_all(USAGE.as_bytes())?;
         return Ok(());
     }
+    if arguments.seed.is_some() && arguments.images.is_none() {
+        return Err("expected --images beside --seed".into());
+    }
     let mut builder = match &arguments.config {
         Some(path) => Builder::from_json(&read(path)?).map_err(|error| format!("{}: {error}", path.display()))?,
-        None => sample(),
+        None => sample(arguments.images.is_none()),
     };
+    if let Some(count) = arguments.images {
+        builder = builder.images(Image::generate(count, arguments.seed.unwrap_or_default(), SystemTime::now().into()));
+    }
     if let Some(path) = &arguments.scenario {
         builder = builder.faults_from_json(&read(path)?).map_err(|error| format!("{}: {error}", path.display()))?;
     }
@@ -97,10 +111,14 @@ fn read(path: &PathBuf) -> Result<String, String> {
 const ACCESS_KEY_ID: &str = "AKLTNothingRealEmulatorOnly";
 const SECRET_ACCESS_KEY: &str = "not-a-secret";
 
-fn sample() -> Builder {
+fn sample(with_images: bool) -> Builder {
     let who = Credentials::new(ACCESS_KEY_ID, SECRET_ACCESS_KEY).expect("visible ASCII");
+    let builder = Emulator::builder().credentials(who);
+    if !with_images {
+        return builder;
+    }
     let available = (1..=5).map(|n| Image::new(format!("image-available{n}")).snapshots([format!("snap-available{n}")]));
-    Emulator::builder().credentials(who).images(available).images([
+    builder.images(available).images([
         Image::new("image-shared").state(ImageState::Shared),
         Image::new("image-copying").state(ImageState::Copying).for_calls(2),
         Image::new("image-exporting").state(ImageState::Exporting),

@@ -5,10 +5,11 @@ use std::time::Instant;
 
 use serde::Deserialize;
 
+use crate::action::Action;
 use crate::fault::Fault;
 
-/// Which requests a fault meets. Requests are counted from 1, whatever they ask for and however they are answered; those
-/// to the emulator's own paths are not counted.
+/// Which requests a fault meets. Requests are counted from 1, however they are answered, and whatever they ask for, unless
+/// the [rule](FaultRule) is limited to one action; those to the emulator's own paths are not counted.
 ///
 /// In JSON: `"always"`, `{"requests": [1, 3]}`, `{"range": {"from": 2, "to": 5}}`, `{"chance": {"of": 0.2, "seed": 7}}`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -75,7 +76,7 @@ impl When {
 /// One line of a scenario.
 ///
 /// ```
-/// let json = r#"{"when": {"requests": [2]}, "fault": {"drop": {"after_deletion": true}}}"#;
+/// let json = r#"{"when": {"requests": [2]}, "fault": {"drop": {"after_deletion": true}}, "action": "DeleteImages"}"#;
 /// let rule: volc_emulator::FaultRule = serde_json::from_str(json)?;
 /// # Ok::<(), serde_json::Error>(())
 /// ```
@@ -87,16 +88,26 @@ pub struct FaultRule {
     pub when: When,
     /// What happens to them.
     pub fault: Fault,
+    /// The action that they ask for; the rule then counts only such requests. None for any.
+    #[serde(default)]
+    pub action: Option<String>,
 }
 
 impl FaultRule {
     /// A fault for some requests.
     pub fn new(when: When, fault: Fault) -> Self {
-        Self { when, fault }
+        Self { when, fault, action: None }
+    }
+
+    /// For requests of one action: `When::requests([1])` is the first of them, wherever it comes among the others.
+    #[must_use]
+    pub fn only(self, action: impl Into<String>) -> Self {
+        Self { action: Some(action.into()), ..self }
     }
 
     pub(crate) fn check(&self) -> Result<(), String> {
         self.when.check()?;
+        self.action.as_deref().map_or(Ok(()), Action::check)?;
         self.fault.check()
     }
 }
@@ -104,24 +115,34 @@ impl FaultRule {
 /// The rules, in order, and what they remember.
 #[derive(Debug, Default)]
 pub(crate) struct Scenario {
-    rules: Vec<(FaultRule, Bucket)>,
+    rules: Vec<(FaultRule, Memory)>,
+}
+
+#[derive(Debug, Default)]
+struct Memory {
+    /// How many requests there were of the rule's action.
+    requests: u64,
+    bucket: Bucket,
 }
 
 impl Scenario {
     pub(crate) fn new(rules: impl IntoIterator<Item = FaultRule>) -> Self {
-        Self { rules: rules.into_iter().map(|rule| (rule, Bucket::default())).collect() }
+        Self { rules: rules.into_iter().map(|rule| (rule, Memory::default())).collect() }
     }
 
-    /// The first fault that meets this request.
-    pub(crate) fn choose(&mut self, request: u64, now: Instant) -> Option<Fault> {
-        let rule = self.rules.iter_mut().find_map(|(rule, bucket)| {
-            let within = |bucket: &mut Bucket| match rule.fault {
-                Fault::RateLimit { per_second, burst, .. } => bucket.take(per_second, burst, now),
-                _ => false,
-            };
-            (rule.when.meets(request) && !within(bucket)).then_some(rule)
-        });
-        rule.map(|rule| rule.fault.clone())
+    /// Counts a request, and finds the first fault that meets it.
+    pub(crate) fn choose(&mut self, action: Option<&str>, now: Instant) -> Option<Fault> {
+        let mut chosen = None;
+        for (rule, memory) in &mut self.rules {
+            if rule.action.is_some() && rule.action.as_deref() != action {
+                continue;
+            }
+            memory.requests += 1;
+            if chosen.is_none() && rule.when.meets(memory.requests) && !memory.bucket.allows(&rule.fault, now) {
+                chosen = Some(rule.fault.clone());
+            }
+        }
+        chosen
     }
 }
 
@@ -133,6 +154,14 @@ struct Bucket {
 }
 
 impl Bucket {
+    /// Whether the fault is a rate limit, and the request within it.
+    fn allows(&mut self, fault: &Fault, now: Instant) -> bool {
+        match *fault {
+            Fault::RateLimit { per_second, burst, .. } => self.take(per_second, burst, now),
+            _ => false,
+        }
+    }
+
     fn take(&mut self, per_second: f64, burst: u32, now: Instant) -> bool {
         let full = f64::from(burst);
         let tokens = self
@@ -167,7 +196,7 @@ mod tests {
             FaultRule::new(When::Range { from: 2, to: Some(3) }, Fault::CutBody),
             FaultRule::new(When::from(5), Fault::Truncated),
         ]);
-        let chosen: Vec<_> = (1..=6).map(|number| scenario.choose(number, Instant::now())).collect();
+        let chosen: Vec<_> = (1..=6).map(|_| scenario.choose(None, Instant::now())).collect();
         let expected = [
             None,
             Some(Fault::CutHead),
@@ -177,6 +206,16 @@ mod tests {
             Some(Fault::Truncated),
         ];
         assert_eq!(chosen, expected);
+    }
+
+    #[test]
+    fn a_rule_for_one_action_counts_its_requests_alone() {
+        let read = FaultRule::new(When::requests([2]), Fault::CutBody).only("DescribeImages");
+        let mut scenario = Scenario::new([read, FaultRule::new(When::requests([1, 4]), Fault::CutHead)]);
+        let actions = ["DeleteImages", "DescribeImages", "DeleteImages", "DescribeImages"];
+        let chosen = actions.map(|action| scenario.choose(Some(action), Instant::now()));
+        assert_eq!(chosen, [Some(Fault::CutHead), None, None, Some(Fault::CutBody)]);
+        assert_eq!(scenario.choose(None, Instant::now()), None);
     }
 
     #[test]
@@ -198,12 +237,12 @@ mod tests {
         let mut scenario =
             Scenario::new([FaultRule::new(When::Always, limit.clone()), FaultRule::new(When::requests([1]), Fault::CutHead)]);
         let start = Instant::now();
-        assert_eq!(scenario.choose(1, start), Some(Fault::CutHead));
-        assert_eq!(scenario.choose(2, start), None);
-        assert_eq!(scenario.choose(3, start), None);
-        assert_eq!(scenario.choose(4, start), Some(limit.clone()));
-        assert_eq!(scenario.choose(5, start + Duration::from_millis(400)), Some(limit));
-        assert_eq!(scenario.choose(6, start + Duration::from_millis(600)), None);
+        assert_eq!(scenario.choose(None, start), Some(Fault::CutHead));
+        assert_eq!(scenario.choose(None, start), None);
+        assert_eq!(scenario.choose(None, start), None);
+        assert_eq!(scenario.choose(None, start), Some(limit.clone()));
+        assert_eq!(scenario.choose(None, start + Duration::from_millis(400)), Some(limit));
+        assert_eq!(scenario.choose(None, start + Duration::from_millis(600)), None);
     }
 
     #[test]
@@ -239,5 +278,7 @@ mod tests {
             let rule = FaultRule::new(when, fault);
             assert!(rule.check().is_err(), "{rule:?}");
         }
+        let rule = FaultRule::new(When::Always, Fault::CutBody);
+        assert!(rule.clone().only("DescribeImages").check().is_ok() && rule.only("DeleteImage").check().is_err());
     }
 }

@@ -6,11 +6,13 @@ use http::Request;
 use serde_json::json;
 use volc_proto::{Query, Timestamp};
 
-use crate::answer::{Answer, Metadata, Scope};
+use crate::answer::{Answer, Metadata};
 use crate::catalogue::{ErrorCode, FLOW_LIMIT_EXCEEDED};
+use crate::claim::Claim;
 use crate::fault::Fault;
+use crate::parameters;
 use crate::scenario::Scenario;
-use crate::service::{Arrived, Service, image_ids};
+use crate::service::{Arrived, Service};
 use crate::stream::Cut;
 
 /// What happened to a request. The key, the token and the signature are not in it.
@@ -27,7 +29,7 @@ pub struct RequestRecord {
     pub action: Option<String>,
     /// The images it names, by number; empty when they cannot be read.
     pub image_ids: Vec<String>,
-    /// What `X-Date` says, checked or not.
+    /// What `X-Date` says, in a header or the query, checked or not.
     pub signed_at: Option<Timestamp>,
     /// The fault that met it.
     pub fault: Option<Fault>,
@@ -112,6 +114,7 @@ pub(crate) struct Counted {
     number: u64,
     fault: Option<Fault>,
     query: Query,
+    claim: Claim,
 }
 
 impl Counted {
@@ -149,41 +152,42 @@ impl State {
     /// Counts a request and finds its fault.
     pub(crate) fn count(&mut self, connection: u64, request: &Request<()>) -> Counted {
         let number = self.requests.len() as u64 + 1;
-        let fault = self.scenario.choose(number, Instant::now());
         let query = Query::parse(request.uri().query().unwrap_or_default());
-        let date = request.headers().get("x-date").and_then(|date| date.to_str().ok());
+        let claim = Claim::read(request, &query);
+        let action = query.first("Action").map(|action| String::from_utf8_lossy(&action).into_owned());
+        let fault = self.scenario.choose(action.as_deref(), Instant::now());
         self.requests.push(RequestRecord {
             number,
             connection,
             method: request.method().to_string(),
-            action: query.first("Action").map(|action| String::from_utf8_lossy(&action).into_owned()),
-            image_ids: image_ids(&query).unwrap_or_default(),
-            signed_at: date.and_then(|date| date.parse().ok()),
+            action,
+            image_ids: parameters::list(&query, "ImageIds").unwrap_or_default(),
+            signed_at: claim.signed_at,
             fault: fault.clone(),
             request_id: None,
             status: None,
             code: None,
             deleted: Vec::new(),
         });
-        Counted { number, fault, query }
+        Counted { number, fault, query, claim }
     }
 
     /// Carries a request out and lets its fault do its work. `None`: nothing is sent, the connection closes.
     pub(crate) fn reply(&mut self, counted: &Counted, request: &Request<()>, body: &[u8]) -> Option<Reply> {
-        let Counted { number, fault, query } = counted;
+        let Counted { number, fault, query, claim } = counted;
         let now = match fault {
             Some(Fault::Clock { seconds }) => self.now().shifted(*seconds),
             _ => self.now(),
         };
-        if let (Some(Fault::ExpireToken), Some(scope)) = (fault, Scope::claimed(request)) {
-            self.service.expire(scope.access_key_id);
+        if let (Some(Fault::ExpireToken), Some(scope)) = (fault, &claim.scope) {
+            self.service.keys.expire(&scope.access_key_id);
         }
 
-        let metadata = Metadata::new(request, query, *number, now);
+        let metadata = Metadata::new(claim, query, *number, now);
         let (real, deleted) = if counted.is_intercepted() {
             (None, Vec::new())
         } else {
-            let arrived = Arrived { number: *number, request, query, body, now };
+            let arrived = Arrived { number: *number, request, query, claim, body, now, at: Instant::now() };
             let (answer, deleted) = self.service.answer(&arrived, metadata.clone());
             (Some(answer), deleted)
         };
@@ -210,7 +214,10 @@ impl State {
     /// What is there, for `/_emulator/images`.
     pub(crate) fn images_json(&self) -> String {
         let images = self.service.inventory.images();
-        let images = images.map(|image| json!({"id": image.id, "state": image.state.as_str(), "snapshots": image.snapshots}));
+        let images = images.map(|image| {
+            let snapshots: Vec<_> = image.snapshots.iter().map(|snapshot| &snapshot.id).collect();
+            json!({"id": image.id, "state": image.state.as_str(), "snapshots": snapshots})
+        });
         serde_json::Value::from_iter(images).to_string()
     }
 }

@@ -149,6 +149,25 @@ fn it_serves_a_configuration_and_a_scenario() {
 }
 
 #[test]
+fn it_generates_images_alone_or_beside_configured_ones() {
+    let count = |address: &str| {
+        let truth: serde_json::Value = serde_json::from_str(&ask(address, "/_emulator/images", None).1).unwrap();
+        truth.as_array().unwrap().len()
+    };
+    let (running, address) = Running::start(command().args(["--images", "250", "--seed", "7"]));
+    assert_eq!(count(&address), 250);
+    let who = Credentials::new("AKLTNothingRealEmulatorOnly", "not-a-secret").unwrap();
+    let target = "/?Action=DescribeImages&MaxResults=100&Version=2020-04-01";
+    let (status, body) = ask(&address, target, Some(&who));
+    assert_eq!((status, body.contains("golden-ubuntu-2204-")), (200, true), "{body}");
+    assert!(running.stop().contains("export VOLCENGINE_ACCESS_KEY="));
+
+    let config = File::new("generated.json", r#"{"images": [{"id": "image-1"}]}"#);
+    let (_running, address) = Running::start(command().arg(&config).args(["--images=3"]));
+    assert_eq!(count(&address), 4);
+}
+
+#[test]
 fn a_configured_session_token_is_the_keys() {
     let json =
         r#"{"credentials": [{"access_key_id": "AKTPtest", "secret_access_key": "other-secret", "session_token": "to+ken/="}]}"#;
@@ -167,6 +186,22 @@ fn what_it_cannot_use_is_an_error_that_says_so() {
         ("bad-member", r#"{"image": []}"#.to_owned(), "unknown field `image`"),
         ("bad-state", r#"{"images": [{"id": "a", "state": "gone"}]}"#.to_owned(), "unknown variant `gone`"),
         ("bad-twice", r#"{"images": [{"id": "a"}, {"id": "a"}]}"#.to_owned(), "expected the image \"a\" once"),
+        (
+            "bad-without",
+            r#"{"images": [{"id": "a", "without": ["Createdat"]}]}"#.to_owned(),
+            "such as CreatedAt, not \"Createdat\"",
+        ),
+        ("bad-snapshot", r#"{"images": [{"id": "a", "snapshots": [{"id": "s"}]}]}"#.to_owned(), "expected a snapshot's ID, or"),
+        (
+            "bad-denied",
+            r#"{"denied_actions": ["DeleteImage"]}"#.to_owned(),
+            "expected the action DeleteImages, DescribeImages or",
+        ),
+        (
+            "bad-action",
+            r#"{"faults": [{"when": "always", "fault": "cut-body", "action": "Describe"}]}"#.to_owned(),
+            "fault 1: expected the action",
+        ),
         ("bad-region", r#"{"region": "CN"}"#.to_owned(), "expected a region"),
         ("bad-key", r#"{"credentials": [{"access_key_id": "", "secret_access_key": "s"}]}"#.to_owned(), "expected"),
         (
@@ -188,6 +223,9 @@ fn what_it_cannot_use_is_an_error_that_says_so() {
         &["no-such-file.json"],
         &["a", "b"],
         &["--listen"],
+        &["--images", "some"],
+        &["--images=1", "--seed=-1"],
+        &["--seed=1"],
     ] {
         assert!(!fails(command().args(arguments)).is_empty(), "{arguments:?}");
     }

@@ -4,9 +4,11 @@ mod wire;
 
 use http::Request;
 use http::header::{AUTHORIZATION, HOST};
-use volc_emulator::{Emulator, Expiry, Image};
+use volc_emulator::{Emulator, Expiry, Image, Visibility};
+use volc_proto::ecs::DescribeImages;
+use volc_proto::sts::GetCallerIdentity;
 use volc_proto::{Credentials, Signer, Timestamp};
-use wire::{beijing, delete, deletion, emulator, ids, now, send, signed, temporary, unsigned, who};
+use wire::{beijing, call, delete, deletion, emulator, ids, now, send, signed, temporary, unsigned, who};
 
 /// One more than the image that must stay.
 const ONE: [&str; 1] = ["image-1"];
@@ -80,6 +82,10 @@ fn wrong_action_version_service_and_method() {
     let mut request = unsigned(&emulator, "GET", &deletion(ONE, &[]));
     Signer::new(&who(), &beijing(), "ecx").sign(&mut request, b"", now()).unwrap();
     refused(&emulator, &request, 404, "ServiceNotFound", Some(100007), "This service[ecx] not found.");
+    let mut request = unsigned(&emulator, "GET", &deletion(ONE, &[]));
+    Signer::new(&who(), &beijing(), "sts").sign(&mut request, b"", now()).unwrap();
+    let message = "Could not find operation DeleteImages for version 2020-04-01.";
+    refused(&emulator, &request, 404, "InvalidActionOrVersion", Some(100008), message);
     for method in ["POST", "PUT", "DELETE"] {
         let mut request = unsigned(&emulator, method, &deletion(ONE, &[]));
         Signer::new(&who(), &beijing(), "ecs").sign(&mut request, b"", now()).unwrap();
@@ -207,7 +213,7 @@ fn one_image_without_permission_refuses_the_whole_call() {
         Emulator::builder().credentials(who()).images(images).deny_image("image-1").deny_project("locked").start().unwrap();
     let answer = delete(&emulator, ["image-3", "image-1"]);
     assert_eq!((answer.status(), answer.code().as_str()), (403, "AccessDenied"));
-    let message = "User is not authorized to perform: ecs:DeleteImages on resource: trn:ecs:cn-beijing::image/image-1.";
+    let message = "User is not authorized to perform: ecs:DeleteImages on resource: trn:ecs:cn-beijing:2100000000:image/image-1.";
     let error = &answer.json()["ResponseMetadata"]["Error"];
     assert_eq!((error["Message"].as_str(), error["CodeN"].as_u64()), (Some(message), Some(100013)));
 
@@ -217,4 +223,46 @@ fn one_image_without_permission_refuses_the_whole_call() {
 
     assert_eq!(delete(&emulator, ["image-3"]).status(), 200);
     assert_eq!(ids(&emulator), ["image-1", "image-2"]);
+}
+
+#[test]
+fn an_image_of_somebody_else_is_one_without_permission() {
+    let images = [
+        Image::new("image-own").owner("21"),
+        Image::new("image-public").visibility(Visibility::Public),
+        Image::new("image-shared").visibility(Visibility::Shared),
+        Image::new("image-foreign").owner("22"),
+    ];
+    let emulator = Emulator::builder().credentials(who()).account_id(21).images(images).start().unwrap();
+    for id in ["image-public", "image-shared", "image-foreign"] {
+        let answer = delete(&emulator, ["image-own", id]);
+        assert_eq!((answer.status(), answer.code().as_str()), (403, "AccessDenied"), "{id}");
+        let message = answer.json()["ResponseMetadata"]["Error"]["Message"].clone();
+        assert!(message.as_str().unwrap().ends_with(&format!("trn:ecs:cn-beijing:21:image/{id}.")), "{message}");
+    }
+    assert_eq!(ids(&emulator).len(), 4);
+    assert_eq!(delete(&emulator, ["image-own"]).details(), [("image-own".to_owned(), String::new())]);
+}
+
+#[test]
+fn an_action_without_permission_is_denied_and_the_others_are_not() {
+    for (denied, resource) in [
+        ("DeleteImages", "ecs:DeleteImages on resource: trn:ecs:cn-beijing:2100000000:image/*."),
+        ("DescribeImages", "ecs:DescribeImages on resource: trn:ecs:cn-beijing:2100000000:image/*."),
+        ("GetCallerIdentity", "sts:GetCallerIdentity on resource: *."),
+    ] {
+        let emulator = emulator(1).deny_action(denied).start().unwrap();
+        let answers = [
+            ("GetCallerIdentity", call(&emulator, &GetCallerIdentity)),
+            ("DescribeImages", call(&emulator, &DescribeImages::new())),
+            ("DeleteImages", delete(&emulator, ONE)),
+        ];
+        for (action, answer) in answers {
+            assert_eq!(answer.status(), if action == denied { 403 } else { 200 }, "{denied} {action}");
+            if action == denied {
+                let message = answer.json()["ResponseMetadata"]["Error"]["Message"].clone();
+                assert_eq!(message, format!("User is not authorized to perform: {resource}"));
+            }
+        }
+    }
 }

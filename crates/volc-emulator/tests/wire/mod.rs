@@ -8,7 +8,8 @@ use std::time::{Duration, SystemTime};
 use http::Request;
 use serde_json::Value;
 use volc_emulator::{Builder, Emulator, Image};
-use volc_proto::{Credentials, Query, Region, Signer, Timestamp};
+use volc_proto::ecs::{DescribeImages, ImagePage};
+use volc_proto::{Action, Credentials, Query, Region, Signer, Timestamp};
 
 /// No test waits for a network longer than this.
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);
@@ -59,15 +60,22 @@ pub(crate) fn signed(emulator: &Emulator, who: &Credentials, target: &str) -> Re
 
 /// Sends one request; what came back until the connection closed.
 pub(crate) fn send(emulator: &Emulator, request: &Request<()>) -> Answer {
-    try_send(emulator, request).expect("the connection closes without an error")
+    send_with(emulator, request, "")
 }
 
-pub(crate) fn try_send(emulator: &Emulator, request: &Request<()>) -> io::Result<Answer> {
-    let mut stream = open(emulator.address())?;
-    write(&mut stream, request, &[("connection", "close")])?;
-    let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes)?;
-    Ok(Answer { bytes })
+/// Sends one request with a body, perhaps an empty one.
+pub(crate) fn send_with(emulator: &Emulator, request: &Request<()>, body: &str) -> Answer {
+    let exchange = || -> io::Result<Vec<u8>> {
+        let mut stream = open(emulator.address())?;
+        let length = body.len().to_string();
+        let close = [("connection", "close"), ("content-length", length.as_str())];
+        write(&mut stream, request, if body.is_empty() { &close[..1] } else { &close })?;
+        stream.write_all(body.as_bytes())?;
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    Answer { bytes: exchange().expect("the connection closes without an error") }
 }
 
 pub(crate) fn open(address: SocketAddr) -> io::Result<TcpStream> {
@@ -78,7 +86,8 @@ pub(crate) fn open(address: SocketAddr) -> io::Result<TcpStream> {
 }
 
 pub(crate) fn write(stream: &mut TcpStream, request: &Request<()>, more: &[(&str, &str)]) -> io::Result<()> {
-    let mut bytes = format!("{} {} HTTP/1.1\r\n", request.method(), request.uri()).into_bytes();
+    let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
+    let mut bytes = format!("{} {target} HTTP/1.1\r\n", request.method()).into_bytes();
     let headers = request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
     for (name, value) in headers.chain(more.iter().map(|(name, value)| (*name, value.as_bytes()))) {
         bytes.extend([name.as_bytes(), b": ", value, b"\r\n"].concat());
@@ -96,6 +105,24 @@ pub(crate) fn read(stream: &mut TcpStream) -> io::Result<Answer> {
         answer.bytes.push(byte[0]);
     }
     Ok(answer)
+}
+
+/// Any action, as [`who`] in the region of [`beijing`].
+pub(crate) fn call<A: Action>(emulator: &Emulator, action: &A) -> Answer {
+    let request = emulator.endpoint(beijing()).request(action, &who(), now()).expect("a short query");
+    send(emulator, &request.map(|_| ()))
+}
+
+/// One page that was not refused.
+pub(crate) fn describe(emulator: &Emulator, action: &DescribeImages) -> ImagePage {
+    let answer = call(emulator, action);
+    let response = http::Response::builder().status(answer.status()).body(answer.body()).expect("a status");
+    volc_proto::parse::<DescribeImages>(&response).expect("a page").output
+}
+
+/// The IDs of a page.
+pub(crate) fn named(page: &ImagePage) -> Vec<String> {
+    page.images.iter().map(|image| image.image_id.clone().expect("an ID")).collect()
 }
 
 /// Deletes as [`who`].
