@@ -7,8 +7,8 @@ use volc_proto::ecs::{
     Context, Deletion, Event, ImageId, InvalidDeletion, InvalidJournal, Outcome, Policy, Snapshots, Step, read_journal,
 };
 use volc_proto::{Credentials, Endpoint, Fate, Region, Timestamp};
-use volc_tests::machine_service::{Answer, failure};
-use volc_tests::machine_story::{Sent, Story, all, ids, page, refused, with_retry_after, word};
+use volc_tests::machine_story::{Sent, Story, ids, word};
+use volc_tests::machine_wire::{Answer, all, page, refused, with_retry_after};
 
 fn who(key_id: &str) -> Credentials {
     Credentials::new(key_id, "secret").expect("credentials")
@@ -334,11 +334,9 @@ fn a_journal_holds_no_secret_no_token_and_no_signature() {
     story.begin(&endpoint("cn-beijing"), &who);
     let at = Timestamp::from_unix(1_700_000_000).unwrap();
     let mut signatures = Vec::new();
-    let repeats_the_key = failure(400, "InvalidArgument").map(|_| {
-        let message = format!("The accesskey [{key_id}] included in the request is invalid.");
-        format!(r#"{{"ResponseMetadata":{{"Error":{{"Code":"InvalidArgument","Message":"{message}"}}}}}}"#).into_bytes()
-    });
-    for answer in [Answer::Response(repeats_the_key), page(502, &format!("<html>{key_id}")), Answer::Lost] {
+    let message = format!("The accesskey [{key_id}] included in the request is invalid.");
+    let repeats_the_key = format!(r#"{{"ResponseMetadata":{{"Error":{{"Code":"InvalidArgument","Message":"{message}"}}}}}}"#);
+    for answer in [page(400, &repeats_the_key), page(502, &format!("<html>{key_id}")), Answer::Lost] {
         let Step::Send(mut attempt) = story.deletion.step(story.now) else { panic!("expected a send") };
         story.events.push(attempt.intent(at));
         let request = attempt.request(&endpoint("cn-beijing"), &who, at).unwrap();

@@ -2,8 +2,8 @@
 //! an earlier attempt may have deleted.
 
 use volc_proto::ecs::Policy;
-use volc_tests::machine_service::{Answer, details};
-use volc_tests::machine_story::{Story, all, ids, page, refused, with_retry_after, word};
+use volc_tests::machine_story::{Story, ids, word};
+use volc_tests::machine_wire::{Answer, all, listed, page, refused, with_retry_after};
 
 /// What becomes of one image if every answer is this one, and how often it is sent, with two attempts.
 fn always(answer: impl Fn() -> Answer) -> (usize, String) {
@@ -295,7 +295,7 @@ fn an_image_that_nobody_asked_for_has_no_outcome_and_is_reported_once() {
     let mut story = Story::new(2, policy());
     let sent = story.send();
     let foreign = [("image-77", None), ("image-0", None), ("image-77", Some("InvalidImage.Shared")), ("image-1", None)];
-    story.answer(&sent, Answer::Response(details(foreign)));
+    story.answer(&sent, listed(foreign));
     let report = story.deletion.report();
     assert_eq!(report.foreign(), ["image-77"]);
     assert_eq!((report.outcomes().len(), report.counts().gone), (2, 2));

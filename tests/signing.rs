@@ -2,7 +2,7 @@
 
 use http::header::{AUTHORIZATION, HOST, HeaderName};
 use http::{Request, Uri};
-use volc_proto::{Credentials, MAX_VALIDITY_SECONDS, Region, SignError, Signer, Timestamp, verify};
+use volc_proto::{Credentials, MAX_VALIDITY_SECONDS, Query, Region, SignError, Signer, Timestamp, verify};
 
 const X_DATE: HeaderName = HeaderName::from_static("x-date");
 const X_NOTE: HeaderName = HeaderName::from_static("x-note");
@@ -124,6 +124,20 @@ fn what_cannot_be_presigned_is_refused() {
     assert!(matches!(presign("h:443", &[HOST], None), SignError::Uri { .. }));
     let long = format!("https://h/?{}", "!".repeat(30_000));
     assert!(matches!(presign(&long, &[HOST], None), SignError::Uri { .. }));
+}
+
+#[test]
+fn a_presigned_uri_lists_each_name_once_and_keeps_equal_names_in_their_order() {
+    let (who, region) = (who(), region());
+    let uri = Uri::from_static("https://h/?b=2&a=+&b=1");
+    let presigned = Signer::new(&who, &region, "ecs").presign(&uri, Timestamp::MAX, None).unwrap();
+    let query = Query::parse(presigned.as_str().split_once('?').unwrap().1);
+    let listed = query.first("X-SignedQueries");
+    let expected = "X-Algorithm;X-Credential;X-Date;X-NotSignBody;X-SignedHeaders;X-SignedQueries;a;b";
+    assert_eq!(listed.as_deref(), Some(expected.as_bytes()));
+    assert!(presigned.as_str().ends_with("&a=%20&b=2&b=1"), "{}", query.as_str().len());
+    let request = Request::get(presigned.into_uri()).body(()).unwrap();
+    assert!(verify(&request, b"", Timestamp::MAX, |_| Some(who.clone())).is_ok());
 }
 
 #[test]

@@ -3,8 +3,10 @@
 
 pub mod machine;
 mod machine_laws;
-pub mod machine_service;
+mod machine_script;
+mod machine_service;
 pub mod machine_story;
+pub mod machine_wire;
 pub mod network;
 pub mod oracles;
 pub mod replies;

@@ -1,46 +1,13 @@
 //! A stand-in for the service: a true state for each image, three habits of listing, and everything that can go wrong on the
-//! way. What it does and how it answers is decided by a script of bytes; that the bytes end means that all goes well.
+//! way. What it does and how it answers is decided by a script.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use http::Response;
 use volc_proto::ecs::ImageId;
 
-/// Decisions, read from bytes. Zeros, and nothing is wrong.
-#[derive(Debug)]
-pub struct Script<'a> {
-    bytes: &'a [u8],
-}
-
-impl<'a> Script<'a> {
-    /// The decisions in these bytes; zeros behind their end.
-    pub fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes }
-    }
-
-    /// The next byte.
-    pub fn byte(&mut self) -> u8 {
-        let Some((first, rest)) = self.bytes.split_first() else { return 0 };
-        self.bytes = rest;
-        *first
-    }
-
-    /// A number below `end`, which is at most 256.
-    pub fn below(&mut self, end: usize) -> usize {
-        usize::from(self.byte()) % end
-    }
-
-    /// One of these; the first one behind the end of the script.
-    pub fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
-        choices[self.below(choices.len())]
-    }
-
-    /// Yes, once in so many times; never behind the end of the script.
-    pub fn one_in(&mut self, times: usize) -> bool {
-        self.below(times) == times - 1
-    }
-}
+use crate::machine_script::Script;
+use crate::machine_wire::{Answer, ask_for_a_wait, body, page, refused, to_another_action};
 
 /// What is true of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +47,7 @@ enum Habit {
 
 /// The stand-in.
 #[derive(Debug)]
-pub struct Service {
+pub(crate) struct Service {
     /// In the order of the list.
     images: Vec<Truth>,
     index: HashMap<ImageId, usize>,
@@ -91,31 +58,20 @@ pub struct Service {
 
 /// A request, as it was carried out or not, and what comes back.
 #[derive(Debug)]
-pub struct Spoken {
+pub(crate) struct Spoken {
     /// What the client sees.
-    pub answer: Answer,
+    pub(crate) answer: Answer,
     /// What it means, by the table.
-    pub means: Means,
+    pub(crate) means: Means,
     /// The wait that it asks for.
-    pub retry_after: Option<Duration>,
+    pub(crate) retry_after: Option<Duration>,
     /// IDs that nobody asked for.
-    pub foreign: Vec<String>,
-}
-
-/// What the client sees.
-#[derive(Debug)]
-pub enum Answer {
-    /// Nothing left.
-    Unsent,
-    /// Nothing came back.
-    Lost,
-    /// This came back.
-    Response(Response<Vec<u8>>),
+    pub(crate) foreign: Vec<String>,
 }
 
 /// What the table says of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Means {
+pub(crate) enum Means {
     /// Row 1, and row 4: it was not done, and may be asked again. With its kind.
     NotDone(String),
     /// Row 5.
@@ -135,7 +91,7 @@ pub enum Means {
 
 /// What a reply says of one image.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Word {
+pub(crate) enum Word {
     /// Listed without an error.
     Deleted,
     /// Listed with this code.
@@ -148,12 +104,14 @@ const UNKNOWN_CODE: &str = "InvalidImage.Haunted";
 
 impl Service {
     /// A service with these images, as the script wants them to be.
-    pub fn new(ids: &[ImageId], script: &mut Script<'_>) -> Self {
+    pub(crate) fn new(ids: &[ImageId], script: &mut Script<'_>) -> Self {
         let habit = script.pick(&[Habit::All, Habit::OnlyFailures, Habit::Forgets]);
         let fault_every = script.pick(&[4, 1, 2, 3, 8, 200]);
         // Up to all of them are out of the ordinary.
         let odd_every = script.pick(&[8, 1, 2, 50, 200]);
         let all_missing = script.one_in(12);
+        // Forever, as far as a policy goes; of many images that would only take long.
+        let longest = if ids.len() > 30 { 4 } else { u8::MAX };
         let truth = |_: &ImageId| {
             let odd = odd_every == 1 || script.one_in(odd_every);
             let state = match (all_missing, odd) {
@@ -161,7 +119,7 @@ impl Service {
                 (false, false) => State::There,
                 (false, true) => match script.below(16) {
                     0..3 => State::Missing,
-                    3 => State::Busy("OperationDenied.ImageIsCopying", script.byte()),
+                    3 => State::Busy("OperationDenied.ImageIsCopying", script.byte() % longest),
                     4 => State::Busy("OperationDenied.ImageIsExporting", 1 + script.byte() % 4),
                     5 | 6 => State::WrongStatus(1 + script.byte() % 4),
                     7 => State::Shared,
@@ -180,17 +138,17 @@ impl Service {
     }
 
     /// Whether the deletion of an image was ever accepted; by its place on the list.
-    pub fn has_accepted(&self, index: usize) -> bool {
+    pub(crate) fn has_accepted(&self, index: usize) -> bool {
         self.images[index].accepted
     }
 
     /// Whether it is there, and will stay.
-    pub fn keeps(&self, index: usize) -> bool {
+    pub(crate) fn keeps(&self, index: usize) -> bool {
         !self.images[index].accepted && self.images[index].state != State::Missing
     }
 
     /// A request arrives, or does not; it is carried out, or is not; something comes back, or nothing.
-    pub fn handle(&mut self, ids: &[ImageId], script: &mut Script<'_>) -> Spoken {
+    pub(crate) fn handle(&mut self, ids: &[ImageId], script: &mut Script<'_>) -> Spoken {
         let fault = if self.fault_every == 1 || script.one_in(self.fault_every) { 1 + script.below(21) } else { 0 };
         let mut spoken = match fault {
             0 => self.listed(ids, Reply::Plain, script),
@@ -198,31 +156,31 @@ impl Service {
             2 | 3 => self.perhaps(ids, script, |_| (Answer::Lost, "lost".into(), true)),
             4 => self.perhaps(ids, script, |script| {
                 let body = script.pick(&["", "null", "[]", "<html>ok", "{}", "{\"ResponseMetadata\":{\"Act", "\u{feff}{}"]);
-                (answer(200, body), "200 garbage".into(), true)
+                (page(200, body), "200 garbage".into(), true)
             }),
             5 => self.perhaps(ids, script, |script| {
                 let status = script.pick(&[400, 403, 404, 408, 401, 405]);
                 let body =
                     script.pick(&["<html>a proxy", "", "{\"message\":\"no\"}", "{\"ResponseMetadata\":{\"RequestId\":\"r\"}}"]);
-                (answer(status, body), format!("{status} page"), true)
+                (page(status, body), format!("{status} page"), true)
             }),
             6 => self.perhaps(ids, script, |script| {
                 let status = script.pick(&[500, 502, 503, 504, 599]);
-                (answer(status, script.pick(&["<html>", "", "{\"ResponseMetadata\":{}}"])), format!("{status} page"), true)
+                (page(status, script.pick(&["<html>", "", "{\"ResponseMetadata\":{}}"])), format!("{status} page"), true)
             }),
             7 => self.perhaps(ids, script, |script| {
                 let (status, code) = (
                     script.pick(&[500, 502, 503, 504]),
                     script.pick(&["InternalError", "InternalServiceTimeout", "AccessDenied", "InvalidArgument", "Unheard.Of"]),
                 );
-                (error(status, code), format!("{status} {code}"), true)
+                (refused(status, code), format!("{status} {code}"), true)
             }),
             8 => self.perhaps(ids, script, |script| {
                 let status = script.pick(&[302, 301, 303, 307, 308, 304]);
-                (answer(status, script.pick(&["", "<html>moved", "{\"ResponseMetadata\":{}}"])), format!("{status}"), false)
+                (page(status, script.pick(&["", "<html>moved", "{\"ResponseMetadata\":{}}"])), format!("{status}"), false)
             }),
             9 => Spoken::new(
-                answer(429, script.pick(&["", "<html>slow down", "{\"ResponseMetadata\":{\"Action\":\"DeleteImages\"}}"])),
+                page(429, script.pick(&["", "<html>slow down", "{\"ResponseMetadata\":{\"Action\":\"DeleteImages\"}}"])),
                 Means::NotDone("429 page".into()),
             ),
             10 | 11 => {
@@ -231,9 +189,9 @@ impl Service {
                     script.pick(&["FlowLimitExceeded", "AccountFlowLimitExceeded", "Unheard.Of"]),
                 );
                 let status = if code == "Unheard.Of" { 429 } else { status };
-                Spoken::new(error(status, code), Means::NotDone(format!("throttled {code}")))
+                Spoken::new(refused(status, code), Means::NotDone(format!("throttled {code}")))
             }
-            12 => Spoken::new(error(script.pick(&[400, 403, 200, 503]), "InvalidTimestamp"), Means::Clock),
+            12 => Spoken::new(refused(script.pick(&[400, 403, 200, 503]), "InvalidTimestamp"), Means::Clock),
             13 => {
                 let (status, code) = script.pick(&[
                     (401, "InvalidAccessKey"),
@@ -244,7 +202,7 @@ impl Service {
                     (401, "Unheard.Of"),
                     (404, "Unheard.Of"),
                 ]);
-                Spoken::new(error(status, code), Means::Refused { status, code: code.into() })
+                Spoken::new(refused(status, code), Means::Refused { status, code: code.into() })
             }
             14 => {
                 let (as_if, code) = script.pick(&[
@@ -254,24 +212,24 @@ impl Service {
                     (404, "ServiceNotFound"),
                     (405, "MethodNotAllowed"),
                 ]);
-                Spoken::new(error(200, code), Means::Refused { status: as_if, code: code.into() })
+                Spoken::new(refused(200, code), Means::Refused { status: as_if, code: code.into() })
             }
             15 => self.perhaps(ids, script, |script| {
                 let code = script.pick(&["InternalError", "InternalServiceTimeout", "Unheard.Of"]);
-                (error(200, code), format!("200 {code}"), true)
+                (refused(200, code), format!("200 {code}"), true)
             }),
             16 => self.perhaps(ids, script, |script| {
                 let status = script.pick(&[200, 400, 403, 429, 500, 202]);
-                (foreign_action(status, ids, script), "foreign action".into(), true)
+                (to_another_action(status, ids, script), "foreign action".into(), true)
             }),
             17 => self.perhaps(ids, script, |script| {
                 let status = script.pick(&[400, 200, 500, 404]);
                 let body = "{\"ErrorCode\":\"InvalidArgument\",\"Message\":\"who wrote this?\"}";
-                (answer(status, body), format!("{status} simple"), true)
+                (page(status, body), format!("{status} simple"), true)
             }),
             18 => self.perhaps(ids, script, |script| {
                 let status = script.pick(&[204, 101, 103, 205]);
-                (answer(status, ""), format!("{status}"), true)
+                (page(status, ""), format!("{status}"), true)
             }),
             19 => {
                 let reply = script.pick(&[Reply::Null, Reply::NoDetails, Reply::Empty]);
@@ -286,7 +244,7 @@ impl Service {
         if let Answer::Response(response) = &mut spoken.answer
             && (if throttled { script.one_in(2) } else { script.one_in(24) })
         {
-            spoken.retry_after = ask_for_a_wait(response, script);
+            spoken.retry_after = ask_for_a_wait(response.headers_mut(), script);
         }
         spoken
     }
@@ -307,7 +265,7 @@ impl Service {
 
     fn listed(&mut self, ids: &[ImageId], reply: Reply, script: &mut Script<'_>) -> Spoken {
         if let Some((status, code)) = self.culprit(ids) {
-            return Spoken::new(error(status, code), Means::Refused { status, code: code.into() });
+            return Spoken::new(refused(status, code), Means::Refused { status, code: code.into() });
         }
         let verdicts = self.carry_out(ids, script);
         let mut details: Vec<Detail> = ids.iter().cloned().map(Some).zip(verdicts).collect();
@@ -335,12 +293,15 @@ impl Service {
             Reply::NamelessFailure => details.push((None, Some("InternalError"))),
         }
         let words = ids.iter().map(|id| word(id, &details)).collect();
-        let body = match reply {
+        let text = match reply {
             Reply::Null => "{\"ResponseMetadata\":{\"Action\":\"DeleteImages\"},\"Result\":null}".to_owned(),
             Reply::NoDetails => "{\"ResponseMetadata\":{\"RequestId\":\"r\"},\"Result\":{}}".to_owned(),
-            _ => written(&details, script),
+            _ => {
+                let none = script.pick(&["", ",\"Error\":null", ",\"Error\":{}", ",\"Error\":{\"Code\":\"\",\"Message\":\"\"}"]);
+                body(details.iter().map(|(id, code)| (id.as_ref().map_or("", ImageId::as_str), *code)), none)
+            }
         };
-        Spoken { foreign, ..Spoken::new(answer(200, &body), Means::Stated(words)) }
+        Spoken { foreign, ..Spoken::new(page(200, &text), Means::Stated(words)) }
     }
 
     fn culprit(&self, ids: &[ImageId]) -> Option<(u16, &'static str)> {
@@ -414,97 +375,4 @@ fn word(id: &ImageId, details: &[Detail]) -> Word {
         Some(None) => Word::Deleted,
         Some(Some(code)) => Word::Failed(code.to_owned()),
     }
-}
-
-fn written(details: &[Detail], script: &mut Script<'_>) -> String {
-    let none = script.pick(&["", ",\"Error\":null", ",\"Error\":{}", ",\"Error\":{\"Code\":\"\",\"Message\":\"\"}"]);
-    let mut body = String::from(
-        "{\"ResponseMetadata\":{\"RequestId\":\"r\",\"Action\":\"DeleteImages\"},\"Result\":{\"OperationDetails\":[",
-    );
-    for (index, (id, code)) in details.iter().enumerate() {
-        body.push_str(if index == 0 { "{\"ImageId\":\"" } else { ",{\"ImageId\":\"" });
-        body.push_str(id.as_ref().map_or("", ImageId::as_str));
-        body.push('"');
-        match code {
-            None => body.push_str(none),
-            Some(code) => body.push_str(&format!(",\"Error\":{{\"Code\":\"{code}\",\"Message\":\"m\"}}")),
-        }
-        body.push('}');
-    }
-    body.push_str("]}}");
-    body
-}
-
-/// A reply that lists these images: with the code of a failure, or without one.
-pub fn details<'a>(listed: impl IntoIterator<Item = (&'a str, Option<&'a str>)>) -> Response<Vec<u8>> {
-    let detail = |(id, code): (&str, Option<&str>)| match code {
-        None => format!("{{\"ImageId\":\"{id}\"}}"),
-        Some(code) => format!("{{\"ImageId\":\"{id}\",\"Error\":{{\"Code\":\"{code}\",\"Message\":\"m\"}}}}"),
-    };
-    let listed: Vec<String> = listed.into_iter().map(detail).collect();
-    let metadata = "{\"RequestId\":\"r\",\"Action\":\"DeleteImages\"}";
-    response(200, &format!("{{\"ResponseMetadata\":{metadata},\"Result\":{{\"OperationDetails\":[{}]}}}}", listed.join(",")))
-}
-
-/// The envelope of a call that failed.
-pub fn failure(status: u16, code: &str) -> Response<Vec<u8>> {
-    let error = format!("{{\"Code\":\"{code}\",\"Message\":\"m\"}}");
-    response(status, &format!("{{\"ResponseMetadata\":{{\"RequestId\":\"r\",\"Action\":\"DeleteImages\",\"Error\":{error}}}}}"))
-}
-
-/// Any response.
-pub fn response(status: u16, body: &str) -> Response<Vec<u8>> {
-    Response::builder().status(status).body(body.as_bytes().to_vec()).expect("a status")
-}
-
-fn answer(status: u16, body: &str) -> Answer {
-    Answer::Response(response(status, body))
-}
-
-fn error(status: u16, code: &str) -> Answer {
-    Answer::Response(failure(status, code))
-}
-
-/// The answer to somebody else's request, which looks like one to ours.
-fn foreign_action(status: u16, ids: &[ImageId], script: &mut Script<'_>) -> Answer {
-    let details: Vec<String> = ids.iter().map(|id| format!("{{\"ImageId\":\"{id}\"}}")).collect();
-    let rest =
-        script.pick(&["}}", ",\"Error\":{\"Code\":\"FlowLimitExceeded\"}}}", ",\"Error\":{\"Code\":\"InvalidArgument\"}}}"]);
-    let body = match rest {
-        "}}" => format!(
-            "{{\"ResponseMetadata\":{{\"Action\":\"StopInstances\"}},\"Result\":{{\"OperationDetails\":[{}]}}}}",
-            details.join(",")
-        ),
-        rest => format!("{{\"ResponseMetadata\":{{\"Action\":\"StopInstances\"{rest}"),
-    };
-    answer(status, &body)
-}
-
-/// Adds a `Retry-After`; returns what it asks for.
-fn ask_for_a_wait(response: &mut Response<Vec<u8>>, script: &mut Script<'_>) -> Option<Duration> {
-    const DATE: &str = "Tue, 04 Jul 2023 10:00:00 GMT";
-    const LATER: &str = "Tue, 04 Jul 2023 10:00:07 GMT";
-    let (after, date, seconds) = script.pick(&[
-        ("1", None, Some(1)),
-        ("0", None, Some(0)),
-        ("7", None, Some(7)),
-        ("61", None, Some(61)),
-        ("3600", None, Some(3_600)),
-        ("99999999999999999999", None, Some(u64::MAX)),
-        (LATER, Some(DATE), Some(7)),
-        (DATE, Some(LATER), Some(0)),
-        // By which clock? At least so long.
-        (LATER, None, Some(7)),
-        ("-1", None, None),
-        ("soon", None, None),
-        ("", None, None),
-    ]);
-    let mut add = |name: &'static str, value: &'static str| {
-        response.headers_mut().insert(name, http::HeaderValue::from_static(value));
-    };
-    add("retry-after", after);
-    if let Some(date) = date {
-        add("date", date);
-    }
-    seconds.map(Duration::from_secs)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use volc_proto::ecs::{AttemptId, Context, Deletion, Event, ImageId, Outcome, Policy, Report, Snapshots, Step};
 use volc_proto::{Credentials, Endpoint, Fate, Timestamp};
 
-use crate::machine_service::{Answer, details, failure, response};
+use crate::machine_wire::Answer;
 
 /// A run, its clock, what it sent, and its journal.
 #[derive(Debug)]
@@ -115,28 +115,6 @@ impl Story {
     pub fn outcome(&self, index: usize) -> Outcome {
         self.deletion.report().outcomes().nth(index).expect("an image").1.clone()
     }
-}
-
-/// A reply that lists these images, all with the same verdict.
-pub fn all(images: &[ImageId], code: Option<&str>) -> Answer {
-    Answer::Response(details(images.iter().map(|id| (id.as_str(), code))))
-}
-
-/// The envelope of a call that failed.
-pub fn refused(status: u16, code: &str) -> Answer {
-    Answer::Response(failure(status, code))
-}
-
-/// Anything else that came back.
-pub fn page(status: u16, body: &str) -> Answer {
-    Answer::Response(response(status, body))
-}
-
-/// The same answer, which asks for a wait.
-pub fn with_retry_after(answer: Answer, wait: &'static str) -> Answer {
-    let Answer::Response(mut response) = answer else { panic!("expected a response, not {answer:?}") };
-    response.headers_mut().insert(http::header::RETRY_AFTER, http::HeaderValue::from_static(wait));
-    Answer::Response(response)
 }
 
 /// The word for what is known of an image, with the code or the evidence.

@@ -8,7 +8,9 @@ use std::ops::ControlFlow;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use volc_proto::ecs::{Context, DeleteImages, Deletion, Event, ImageId, InvalidDeletion, Policy, Report, Snapshots, Step};
+use volc_proto::ecs::{
+    Context, DeleteImages, Deletion, DescribeImages, Event, ImageId, InvalidDeletion, Policy, Report, Snapshots, Step,
+};
 use volc_proto::{Action, Fate};
 
 use crate::{Client, PRODUCT};
@@ -84,7 +86,7 @@ impl Client {
                         deletion.stop(BROKEN_OFF);
                         deletion.lost(id, started.elapsed(), Fate::Unsent, BROKEN_OFF)
                     } else {
-                        match request.map(|request| self.exchange(DeleteImages::NAME, Some(id), request, timeout)) {
+                        match request.map(|request| self.exchange(action(&intent), Some(id), request, timeout)) {
                             Ok(Ok(response)) => deletion.answered(id, started.elapsed(), &response),
                             Ok(Err(lost)) => {
                                 if lost.certificate_refused() {
@@ -112,6 +114,11 @@ impl Client {
             None => Ok(deletion.report()),
         }
     }
+}
+
+/// The action of an attempt with this intent.
+fn action(intent: &Event) -> &'static str {
+    if matches!(intent, Event::Look(_)) { DescribeImages::NAME } else { DeleteImages::NAME }
 }
 
 /// An error with its sources, in one line: a report has no place for a chain.

@@ -1,12 +1,10 @@
 //! The client against the emulator, which checks every signature.
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
-mod support;
-
-use support::{action, who};
 use volc_emulator::{Emulator, Fault, Image, When};
 use volc_proto::ecs::{ImageId, ImageStatus};
 use volc_proto::{ApiErrorKind, Credentials, Fate, Region, ReplyError};
+use volc_tests::network::{action, who};
 use volc_ureq::{Client, Error};
 
 fn region() -> Region {

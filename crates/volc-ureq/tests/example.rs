@@ -1,13 +1,10 @@
 //! The example `delete_images`, run as a process: what it must never do.
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
-mod support;
-
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use support::server::Server;
-use support::{assert_shows_no_secret, success};
+use volc_tests::network::{Server, assert_shows_no_secret, success};
 
 const LIVE: [&str; 6] = ["--live", "--region", "cn-beijing", "--snapshots", "keep", "image-a"];
 

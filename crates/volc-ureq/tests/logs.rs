@@ -1,14 +1,11 @@
 //! What a logger sees that takes everything.
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
-mod support;
-
 use std::sync::Mutex;
 
 use log::{LevelFilter, Log, Metadata, Record};
-use support::server::Server;
-use support::ureq::Ready;
-use support::{Adapter, GENEROUS, SHORT, endpoint, success, who};
+use volc_tests::network::{Server, action, endpoint, success, who};
+use volc_ureq::Client;
 
 /// All lines, and the bytes of all lines that are a dump of 16 bytes.
 static LINES: Mutex<String> = Mutex::new(String::new());
@@ -40,11 +37,11 @@ fn neither_the_token_nor_the_signature_is_logged_at_any_level() {
     log::set_logger(&Everything).unwrap();
     log::set_max_level(LevelFilter::Trace);
     let server = Server::answering(success());
-    let client = Ready::new(endpoint(&server.url()), who(), GENEROUS);
-    assert!(client.call().is_ok() && client.call().is_ok());
+    let client = Client::new(endpoint(&server.url()), who());
+    assert!(client.call(&action()).is_ok() && client.call(&action()).is_ok());
     // They were sent: only the log goes without.
     assert!(server.requests().iter().all(|request| request.contains("canaryOfTheToken") && request.contains("Signature=")));
-    assert!(Ready::new(endpoint("https://nonexistent.invalid"), who(), SHORT).call().is_err());
+    assert!(Client::new(endpoint("https://nonexistent.invalid"), who()).call(&action()).is_err());
 
     let (lines, dumped) = (LINES.lock().unwrap(), DUMPED.lock().unwrap());
     // What ureq writes is in the log, so what must not be there could be.

@@ -9,7 +9,7 @@ use volc_proto::{ApiError, Reply, ReplyError, Unreadable, parse, parse_as};
 /// Holds: nothing but the envelope of a success is read as one, and what is read is what was written.
 ///
 /// - No body at any status makes the parser, or anything that its answer can be asked, panic.
-/// - A reply that is read was a JSON object in valid UTF-8 with a 2xx status, and had at most 1,000 details.
+/// - A reply that is read was a JSON object with metadata, in valid UTF-8, with a 2xx status and at most 1,000 details.
 /// - Written again and read again it is the same; so is an error of the service.
 /// - Every image that it speaks of was asked for or is foreign, none is both, and none is called deleted beside any doubt.
 /// - The excerpt of what cannot be read shows the first 256 bytes at most; no text has a control character.
@@ -79,6 +79,7 @@ fn check_details(text: &str, output: &DeleteImagesOutput) {
     assert!(output.operation_details.len() <= 1_000, "{}", output.operation_details.len());
     // `Value` refuses some of what the parser skips (numbers beyond a double, very deep nesting): then nothing is compared.
     let Ok(value) = serde_json::from_str::<Value>(text) else { return };
+    assert!(value["ResponseMetadata"].is_object(), "{text}");
     let details = value.pointer("/Result/OperationDetails").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     assert_eq!(output.operation_details.len(), details.len(), "{text}");
     for (read, written) in output.operation_details.iter().zip(details) {

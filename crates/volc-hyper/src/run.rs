@@ -1,0 +1,175 @@
+//! Driving a [`Deletion`]: the only place that waits.
+
+use std::convert::Infallible;
+use std::error::Error as StdError;
+use std::fmt;
+use std::future::pending;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use http::Response;
+use tokio::time::{Instant, timeout};
+
+use volc_proto::ecs::{
+    AttemptId, Context, DeleteImages, Deletion, DescribeImages, Event, ImageId, InvalidDeletion, Policy, Report, Snapshots, Step,
+};
+use volc_proto::{Action, Fate};
+
+use crate::{Client, Lost, PRODUCT};
+
+/// Waits are told, and can be broken off, this often.
+const TICK: Duration = Duration::from_secs(1);
+
+impl Client {
+    /// Deletes any number of images, with the default [`Policy`], and reports what became of each.
+    ///
+    /// A report is no success by itself: see [`Report::into_result`].
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidDeletion`] for no image at all. Whatever happens later is told per image.
+    pub async fn delete_images(
+        &self,
+        ids: impl IntoIterator<Item = ImageId>,
+        snapshots: Snapshots,
+    ) -> Result<Report, InvalidDeletion> {
+        // As random as a hash table's keys: enough to spread the waits of many clients.
+        let jitter_seed = RandomState::new().build_hasher().finish();
+        let mut deletion = Deletion::new(ids, snapshots, Policy { jitter_seed, ..Policy::default() })?;
+        Ok(self.run(&mut deletion).await)
+    }
+
+    /// Runs a deletion to its end, with [`Policy::in_flight`] attempts under way at once.
+    ///
+    /// It may have run before, with this client or another, and was stopped, dropped or resumed: what is settled stays so.
+    ///
+    /// Dropping the future drops the attempts that are under way and closes their connections. The deletion then says
+    /// [`Unclear`](volc_proto::ecs::Outcome::Unclear) of their images, and can be run on.
+    pub async fn run(&self, deletion: &mut Deletion) -> Report {
+        match self.run_with(deletion, |_| Ok::<_, Infallible>(ControlFlow::Continue(()))).await {
+            Ok(report) => report,
+            Err(never) => match never {},
+        }
+    }
+
+    /// As [`run`](Self::run), and hands every event to `on` when it happens: to write a journal, to show progress, to
+    /// interrupt. [`Event::Intent`] comes before its attempt is sent: what `on` has written then is safe. While `on` is at
+    /// work, nothing else of the run is.
+    ///
+    /// Where `on` breaks, nothing more is sent, not even the attempt whose intent it was given. What is under way already is
+    /// waited for, and told.
+    ///
+    /// # Errors
+    ///
+    /// The first error of `on`, with the same effect as a break. `on` is not called again; the deletion knows all that
+    /// happened, and can be run on.
+    pub async fn run_with<E>(
+        &self,
+        deletion: &mut Deletion,
+        mut on: impl FnMut(&Event) -> Result<ControlFlow<()>, E>,
+    ) -> Result<Report, E> {
+        let started = Instant::now();
+        let mut failure = None;
+        // Whether the run may go on.
+        let mut tell = |event: &Event| match failure.is_none().then(|| on(event)) {
+            Some(Ok(ControlFlow::Continue(()))) => true,
+            Some(Ok(ControlFlow::Break(()))) | None => false,
+            Some(Err(error)) => {
+                failure = Some(error);
+                false
+            }
+        };
+        const BROKEN_OFF: &str = "the caller broke it off";
+
+        deletion.abandon();
+        match deletion.begin(Context::new(&self.endpoint, &self.credentials(), PRODUCT, self.now())) {
+            Ok(event) if tell(&event) => {}
+            Ok(_) => deletion.stop(BROKEN_OFF),
+            Err(error) => deletion.stop(error),
+        }
+        let mut flights = FuturesUnordered::new();
+        loop {
+            let event = match deletion.step(started.elapsed()) {
+                Step::Send(mut attempt) => {
+                    let (id, timeout, at) = (attempt.id(), attempt.timeout(), self.now());
+                    let intent = attempt.intent(at);
+                    let request = attempt.request(&self.endpoint, &self.credentials(), at);
+                    if !tell(&intent) {
+                        deletion.stop(BROKEN_OFF);
+                        deletion.lost(id, started.elapsed(), Fate::Unsent, BROKEN_OFF)
+                    } else {
+                        match request {
+                            Ok(request) => {
+                                let name = action(&intent);
+                                flights.push(async move { (id, self.exchange(name, Some(id), request, timeout).await) });
+                                None
+                            }
+                            Err(error) => deletion.lost(id, started.elapsed(), Fate::Unsent, Chain(&error)),
+                        }
+                    }
+                }
+                Step::Wait(left) => {
+                    let landing = async {
+                        match flights.next().await {
+                            Some(landed) => landed,
+                            None => pending().await,
+                        }
+                    };
+                    match timeout(left.min(TICK), landing).await {
+                        Ok(landed) => land(deletion, started.elapsed(), landed),
+                        Err(_) => (left > TICK).then_some(Event::Wait { left: left.saturating_sub(TICK) }),
+                    }
+                }
+                Step::Pending => match flights.next().await {
+                    Some(landed) => land(deletion, started.elapsed(), landed),
+                    // Only flights are waited for here, and there are none.
+                    None => break,
+                },
+                Step::Done => break,
+            };
+            if event.is_some_and(|event| !tell(&event)) {
+                deletion.stop(BROKEN_OFF);
+            }
+        }
+        match failure {
+            Some(error) => Err(error),
+            None => Ok(deletion.report()),
+        }
+    }
+}
+
+/// The action of an attempt with this intent.
+fn action(intent: &Event) -> &'static str {
+    if matches!(intent, Event::Look(_)) { DescribeImages::NAME } else { DeleteImages::NAME }
+}
+
+/// Tells the deletion what became of an attempt.
+fn land(deletion: &mut Deletion, now: Duration, (id, answer): (AttemptId, Result<Response<Vec<u8>>, Lost>)) -> Option<Event> {
+    match answer {
+        Ok(response) => deletion.answered(id, now, &response),
+        Err(lost) => {
+            if lost.certificate_refused() {
+                deletion.stop(Chain(&lost));
+            }
+            deletion.lost(id, now, lost.fate(), Chain(&lost))
+        }
+    }
+}
+
+/// An error with its sources, in one line: a report has no place for a chain.
+struct Chain<'a>(&'a dyn StdError);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(error) = source {
+            write!(f, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
+    }
+}

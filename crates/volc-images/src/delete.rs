@@ -1,0 +1,232 @@
+//! `volc-images delete`: reads, plans, asks, and only then sends.
+
+use std::collections::HashSet;
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::Path;
+
+use volc_proto::ecs::{Deletion, ImageId, Snapshots};
+use volc_ureq::Client;
+
+use crate::args::{self, Form};
+use crate::exit::{Exit, Failure};
+use crate::ids::List;
+use crate::journal::{Journal, Past, default_path};
+use crate::place::{Environment, Place};
+use crate::plan::{Listed, Plan};
+use crate::progress::Progress;
+use crate::run::{Ran, RequestIds, SharedJournal, run};
+use crate::text::{images, shell};
+use crate::{Streams, TOOL, emulator, output, table};
+
+pub(crate) fn delete(
+    arguments: &args::Delete,
+    environment: &Environment<'_>,
+    streams: &mut Streams<'_>,
+) -> Result<Exit, Failure> {
+    let (journal, past) = arguments.resume.as_deref().map(Journal::open).transpose()?.unzip();
+    let (ids, listed) = select(arguments, past.as_ref(), streams)?;
+
+    let emulator = match &arguments.emulator {
+        Some(faults) => {
+            let (region, region_from) = Place::region_of_rehearsal(&arguments.place, environment);
+            let emulator = emulator::start(&ids, region.clone(), faults.as_deref())?;
+            Some((emulator.endpoint(region), region_from, emulator))
+        }
+        None => None,
+    };
+    let place = match &emulator {
+        Some((endpoint, region_from, _)) => Place::rehearsal(endpoint.clone(), region_from.clone()),
+        None => Place::find(&arguments.place, past.as_ref().map(|past| &*past.begin.context.region), environment)?,
+    };
+    for warning in &place.warnings {
+        streams.warn(warning)?;
+    }
+
+    let mut request_ids = RequestIds::default();
+    let mut whole_lines = 0;
+    let (deletion, snapshots) = match past {
+        Some(past) => {
+            same_place(&past, &place)?;
+            past.events.iter().for_each(|event| request_ids.learn(event));
+            whole_lines = past.length;
+            let snapshots = arguments.snapshots.map_or(past.begin.snapshots, Snapshots::from);
+            (Some(Deletion::resume(ids, snapshots, arguments.policy(), past.events)), snapshots)
+        }
+        None => {
+            let expected = || Failure::usage("expected --snapshots keep or --snapshots delete");
+            let snapshots = arguments.snapshots.ok_or_else(expected)?.into();
+            // None are left when all are to be kept.
+            ((!ids.is_empty()).then(|| Deletion::new(ids, snapshots, arguments.policy())), snapshots)
+        }
+    };
+    let deletion = deletion.transpose().map_err(Failure::usage)?;
+    let plan = Plan::new(&place, snapshots, arguments.chunk.into(), deletion.as_ref(), listed);
+
+    let decision = decide(arguments, &plan, streams)?;
+    let (Decision::Yes, Some(mut deletion)) = (decision, deletion) else {
+        show_plan(arguments, &plan, decision, streams)?;
+        return Ok(Exit::Fine);
+    };
+
+    let journal = match journal {
+        Some(mut journal) => {
+            journal.cut(whole_lines)?;
+            Some(journal)
+        }
+        None if arguments.no_journal => None,
+        None => {
+            let default = || default_path(&plan, environment.now);
+            let path = arguments.journal.clone().map_or_else(default, Ok)?;
+            Some(Journal::create(&path, plan.ids.clone())?)
+        }
+    };
+    let path = journal.as_ref().map(|journal| journal.path().to_owned());
+    match &path {
+        Some(path) => writeln!(streams.err, "journal: {}", path.display())?,
+        None => streams.warn("without a journal nobody can go on with this run should it die")?,
+    }
+
+    let client = Client::new(place.endpoint, place.who).user_agent(TOOL).map_err(Failure::impossible)?;
+    let progress = Progress::new(streams.bar, plan.to_delete + plan.settled, plan.settled);
+    let ran = run(&client, &mut deletion, &SharedJournal::new(journal), progress, request_ids)?;
+    let exit = Exit::of(&ran.report, ran.interrupted, ran.nothing_done, arguments.missing_ok);
+    if let Some(error) = &ran.unwritten {
+        streams.error(&format!("the journal could not be written, and so the run was stopped: {error}"))?;
+    }
+    // The run is over: that its result cannot be written changes nothing of what it did.
+    if let Err(error) = show_result(arguments, &plan, &ran, exit, path.as_deref(), streams) {
+        let _ = streams.error(&format!("the result could not be written: {error}"));
+    }
+    Ok(exit)
+}
+
+/// The images to delete, and what else the lists say.
+fn select(arguments: &args::Delete, past: Option<&Past>, streams: &mut Streams<'_>) -> Result<(Vec<ImageId>, Listed), Failure> {
+    let named = !arguments.ids.is_empty() || arguments.ids_file.is_some();
+    let list = match past {
+        Some(Past { list: Some(ids), .. }) if !named => List { ids: ids.clone(), ..List::default() },
+        _ => List::read(&arguments.ids, arguments.ids_file.as_deref(), streams.input).map_err(Failure::usage)?,
+    };
+    if list.ids.is_empty() {
+        return Err(Failure::usage("expected at least one image, as an argument, in --ids-file FILE, or - for standard input"));
+    }
+    if list.partial {
+        streams.warn("the list is a page of DescribeImages that says more follow (NextToken); those are not on it")?;
+    }
+    let keep: HashSet<ImageId> = match &arguments.keep_file {
+        Some(path) => {
+            let keep = List::read_file(path).map_err(Failure::usage)?;
+            if keep.partial {
+                let expected = "expected every page of DescribeImages in the keep file, but the last one says more follow";
+                return Err(Failure::usage(expected));
+            }
+            keep.ids.into_iter().collect()
+        }
+        None => HashSet::new(),
+    };
+    let (kept, ids): (Vec<_>, Vec<_>) = list.ids.into_iter().partition(|id| keep.contains(id));
+    if let (Some(_), false, Some(id)) = (past, named, kept.first()) {
+        let expected = "expected no image of the journal's list in the keep file; a new run can leave it out";
+        return Err(Failure::usage(format!("{expected}: {id}")));
+    }
+    // The list of a journal was short enough when its run began.
+    if past.is_none() && ids.len() > arguments.max_images {
+        let (found, most) = (images(ids.len()), images(arguments.max_images));
+        return Err(Failure::usage(format!("expected at most {most}, not {found}; --max-images N allows more")));
+    }
+    Ok((ids, Listed { duplicates: list.duplicates, kept, emulator: arguments.emulator.is_some() }))
+}
+
+/// A journal binds to its endpoint and region. The machine refuses others too, but not before it runs.
+fn same_place(past: &Past, place: &Place) -> Result<(), Failure> {
+    let (was, origin, region) = (&past.begin.context, place.endpoint.origin("ecs"), place.endpoint.region());
+    if was.endpoint != origin {
+        let expected = format!("expected the journal's endpoint, {}, not {origin}; --endpoint sets it", was.endpoint);
+        return Err(Failure::usage(expected));
+    }
+    if was.region != region.as_str() {
+        return Err(Failure::usage(format!("expected the journal's region, {}, not {region}", was.region)));
+    }
+    Ok(())
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Decision {
+    Yes,
+    /// Somebody was asked, and saw the plan.
+    No,
+    NotAsked,
+}
+
+/// Whether to send. Who reads IDs from standard input cannot be asked on it.
+fn decide(arguments: &args::Delete, plan: &Plan, streams: &mut Streams<'_>) -> io::Result<Decision> {
+    let reads_stdin = arguments.ids.iter().any(|id| id == "-") || arguments.ids_file.as_deref() == Some(Path::new("-"));
+    if !arguments.yes && (!streams.can_ask || reads_stdin || plan.to_delete == 0) {
+        return Ok(Decision::NotAsked);
+    }
+    plan.write(streams.err, arguments.verbose)?;
+    writeln!(streams.err)?;
+    if arguments.yes {
+        return Ok(Decision::Yes);
+    }
+    Ok(if agrees(plan.to_delete, streams.input, streams.err)? { Decision::Yes } else { Decision::No })
+}
+
+/// Asks for the number of images: a yes is typed without thinking.
+fn agrees(images: usize, input: &mut dyn io::Read, err: &mut dyn Write) -> io::Result<bool> {
+    write!(err, "A deletion cannot be undone. To go ahead, type the number of images: ")?;
+    err.flush()?;
+    let mut answer = String::new();
+    BufReader::new(input).read_line(&mut answer)?;
+    Ok(answer.trim().replace(',', "").parse() == Ok(images))
+}
+
+fn show_plan(arguments: &args::Delete, plan: &Plan, decision: Decision, streams: &mut Streams<'_>) -> io::Result<()> {
+    if arguments.output != Form::Text {
+        return output::write_plan(streams.out, arguments.output, plan);
+    }
+    if decision == Decision::NotAsked {
+        plan.write(streams.out, arguments.verbose)?;
+        writeln!(streams.out)?;
+    }
+    plan.write_end(streams.out)
+}
+
+fn show_result(
+    arguments: &args::Delete,
+    plan: &Plan,
+    ran: &Ran,
+    exit: Exit,
+    journal: Option<&Path>,
+    streams: &mut Streams<'_>,
+) -> io::Result<()> {
+    if arguments.output != Form::Text {
+        return output::write_result(streams.out, arguments.output, plan, ran, exit, journal);
+    }
+    table::write(streams.out, ran, arguments.verbose)?;
+    if arguments.emulator.is_some() {
+        return writeln!(streams.out, "{}", emulator::NOTHING_REAL);
+    }
+    let open = ran.report.outcomes().any(|(_, outcome)| !outcome.is_settled());
+    match journal {
+        Some(path) if open => {
+            let place = arguments.place.flags();
+            writeln!(streams.out, "To go on: volc-images delete {place}--resume {} --yes", shell(path))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_number_itself_is_a_yes() {
+        let asked = |answer: &str| agrees(4_000, &mut answer.as_bytes(), &mut Vec::new()).unwrap();
+        assert!(asked("4000\n") && asked(" 4,000 \n") && asked("4000"));
+        for answer in ["", "\n", "y\n", "yes\n", "400\n", "40000\n", "-4000\n", "4000.0\n"] {
+            assert!(!asked(answer), "{answer:?}");
+        }
+    }
+}
