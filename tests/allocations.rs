@@ -28,7 +28,7 @@ fn reading_a_reply_takes_four_times_its_size_and_200_bytes_for_each_detail() {
         ] {
             let details = vec![detail; count].join(",");
             let whole = format!(r#"{{"ResponseMetadata":{{}},"Result":{{"OperationDetails":[{details}]}}}}"#);
-            bodies.push((format!("{count} times {detail}, cut off"), count, whole[..whole.len() - 1].as_bytes().to_vec()));
+            bodies.push((format!("{count} times {detail}, cut off"), count, whole.as_bytes()[..whole.len() - 1].to_vec()));
             bodies.push((format!("{count} times {detail}"), count, whole.into_bytes()));
         }
     }

@@ -1,5 +1,6 @@
 //! Every fault of the emulator, over real sockets, with the blocking client: after each run the emulator's inventory and the
 //! report agree image by image.
+#![allow(clippy::unwrap_used, reason = "these are tests")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

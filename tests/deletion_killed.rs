@@ -1,6 +1,7 @@
 //! A journalled run that is killed, wherever it hurts, and resumed with other credentials.
 //!
 //! The process that dies is this test binary itself, started again with the variables of [`Child`].
+#![allow(clippy::unwrap_used, reason = "these are tests")]
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};

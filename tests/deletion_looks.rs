@@ -1,4 +1,5 @@
 //! `Policy::verify`: looking before and after, against a service whose deletions stay visible for a while.
+#![allow(clippy::unwrap_used, reason = "these are tests")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

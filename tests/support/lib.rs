@@ -12,6 +12,11 @@ pub mod oracles;
 pub mod replies;
 pub mod vectors;
 
+/// The code of the front page compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
 use std::fs;
 use std::path::Path;
 

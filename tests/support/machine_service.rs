@@ -177,7 +177,10 @@ impl Service {
             }),
             8 => self.perhaps(ids, script, |script| {
                 let status = script.pick(&[302, 301, 303, 307, 308, 304]);
-                (page(status, script.pick(&["", "<html>moved", "{\"ResponseMetadata\":{}}"])), format!("{status}"), false)
+                match script.pick(&["", "<html>moved", "{\"ResponseMetadata\":{}}", "AccessDenied", "InternalError"]) {
+                    code @ ("AccessDenied" | "InternalError") => (refused(status, code), format!("{status} {code}"), false),
+                    body => (page(status, body), format!("{status}"), false),
+                }
             }),
             9 => Spoken::new(
                 page(429, script.pick(&["", "<html>slow down", "{\"ResponseMetadata\":{\"Action\":\"DeleteImages\"}}"])),

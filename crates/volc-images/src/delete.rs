@@ -73,12 +73,7 @@ pub(crate) fn delete(
             journal.cut(whole_lines)?;
             Some(journal)
         }
-        None if arguments.no_journal => None,
-        None => {
-            let default = || default_path(&plan, environment.now);
-            let path = arguments.journal.clone().map_or_else(default, Ok)?;
-            Some(Journal::create(&path, plan.ids.clone())?)
-        }
+        None => new_journal(arguments, &plan, environment)?,
     };
     let path = journal.as_ref().map(|journal| journal.path().to_owned());
     match &path {
@@ -135,6 +130,17 @@ fn select(arguments: &args::Delete, past: Option<&Past>, streams: &mut Streams<'
         return Err(Failure::usage(format!("expected at most {most}, not {found}; --max-images N allows more")));
     }
     Ok((ids, Listed { duplicates: list.duplicates, kept, emulator: arguments.emulator.is_some() }))
+}
+
+fn new_journal(arguments: &args::Delete, plan: &Plan, environment: &Environment<'_>) -> Result<Option<Journal>, Failure> {
+    if arguments.no_journal {
+        return Ok(None);
+    }
+    let path = match &arguments.journal {
+        Some(path) => path.clone(),
+        None => default_path(plan, environment.now)?,
+    };
+    Ok(Some(Journal::create(&path, plan.ids.clone())?))
 }
 
 /// A journal binds to its endpoint and region. The machine refuses others too, but not before it runs.
@@ -219,7 +225,11 @@ fn show_result(
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+    use volc_proto::Timestamp;
+
     use super::*;
+    use crate::args::{Arguments, Command};
 
     #[test]
     fn only_the_number_itself_is_a_yes() {
@@ -227,6 +237,44 @@ mod tests {
         assert!(asked("4000\n") && asked(" 4,000 \n") && asked("4000"));
         for answer in ["", "\n", "y\n", "yes\n", "400\n", "40000\n", "-4000\n", "4000.0\n"] {
             assert!(!asked(answer), "{answer:?}");
+        }
+    }
+
+    /// What somebody on a terminal sees who types `input`: standard output, then standard error.
+    fn on_terminal(arguments: &[&str], input: &str) -> (String, String) {
+        let common = ["volc-images", "delete", "--emulator", "--snapshots", "keep", "--no-journal"];
+        let Arguments { command: Command::Delete(arguments), .. } = Arguments::parse_from(common.iter().chain(arguments)) else {
+            panic!("it is a deletion")
+        };
+        let environment = Environment { variable: &|_| None, home: None, now: Timestamp::MAX };
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let mut streams = Streams { input: &mut input.as_bytes(), out: &mut out, err: &mut err, can_ask: true, bar: false };
+        delete(&arguments, &environment, &mut streams).unwrap();
+        (String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
+    }
+
+    #[test]
+    fn whoever_types_the_number_of_images_deletes_them() {
+        let (out, err) = on_terminal(&["image-a", "image-b"], "2\n");
+        assert!(err.contains("2 images") && err.ends_with("without a journal nobody can go on with this run should it die\n"));
+        assert!(out.contains("2 of 2 images gone"), "{out}");
+    }
+
+    #[test]
+    fn whoever_types_anything_else_has_sent_nothing() {
+        let (out, err) = on_terminal(&["image-a", "image-b"], "1\n");
+        assert!(err.ends_with("type the number of images: "), "{err}");
+        assert!(!out.contains("Plan") && out.contains("Nothing was sent."), "{out}");
+        let (out, _) = on_terminal(&["image-a", "--output", "json"], "no\n");
+        assert!(out.contains("\"executed\": false"), "{out}");
+    }
+
+    #[test]
+    fn whoever_pipes_a_list_is_not_asked() {
+        for arguments in [&["-"][..], &["--ids-file", "-"]] {
+            let (out, err) = on_terminal(arguments, "image-a\n1\n1\n");
+            assert_eq!(err, "");
+            assert!(out.contains("Nothing was sent."), "{out}");
         }
     }
 }
