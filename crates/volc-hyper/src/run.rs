@@ -18,7 +18,7 @@ use volc_proto::ecs::{
 };
 use volc_proto::{Action, Fate};
 
-use crate::{Client, Lost, PRODUCT};
+use crate::{Client, Lost};
 
 /// Waits are told, and can be broken off, this often.
 const TICK: Duration = Duration::from_secs(1);
@@ -85,7 +85,7 @@ impl Client {
         const BROKEN_OFF: &str = "the caller broke it off";
 
         deletion.abandon();
-        match deletion.begin(Context::new(&self.endpoint, &self.credentials(), PRODUCT, self.now())) {
+        match deletion.begin(Context::new(&self.endpoint, &self.credentials(), self.tool(), self.now())) {
             Ok(event) if tell(&event) => {}
             Ok(_) => deletion.stop(BROKEN_OFF),
             Err(error) => deletion.stop(error),

@@ -156,6 +156,11 @@ impl Client {
         self.who.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The program that asks, for a journal.
+    fn tool(&self) -> &str {
+        self.user_agent.to_str().unwrap_or(PRODUCT)
+    }
+
     /// The time, as far as it is known.
     fn now(&self) -> Timestamp {
         self.skew.lock().unwrap_or_else(PoisonError::into_inner).correct(SystemTime::now().into())

@@ -190,7 +190,7 @@ pub(crate) fn digest<'a>(ids: impl IntoIterator<Item = &'a ImageId>) -> String {
         hash.update(id.as_str());
         hash.update("\n");
     }
-    HexDisplay(&hash.finalize()).to_string()
+    format!("{:x}", HexDisplay(&hash.finalize()))
 }
 
 /// Reads a journal: its events, and how many bytes of it are whole lines.
