@@ -21,6 +21,7 @@ fn reading_a_reply_takes_four_times_its_size_and_200_bytes_for_each_detail() {
         load_folder::<RecordedReply>("replies").into_iter().map(|(name, reply)| (name, 0, reply.body.into_bytes())).collect();
     for count in [1, 2, 3, 5, 9, 17, 33, 65, 129, 257, 500, 513, 1_000, 1_001, 100_000] {
         for detail in [
+            "{}",
             r#"{"ImageId":"i"}"#,
             r#"{"Error":{"CodeN":1}}"#,
             r#"{"ImageId":"image-ebgy1og99tfct0example","Error":{"Code":"InvalidImage.NotFound","Message":"no"}}"#,

@@ -444,19 +444,42 @@ pub(crate) fn printable(text: &str) -> impl fmt::Display {
 
 fn excerpt(body: &[u8]) -> String {
     const BYTES: usize = 256;
-    let text = String::from_utf8_lossy(&body[..body.len().min(BYTES)]);
-    printable(&without_key_ids(text.trim())).to_string()
+    /// Read on behind it, so that no secret is cut short enough to be taken for a word.
+    const READ: usize = 8 * BYTES;
+    let text = String::from_utf8_lossy(&body[..body.len().min(READ)]);
+    let text = without_key_ids(text.trim());
+    let text = without_long_words(&text);
+    let end = (0..=text.len().min(BYTES)).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+    printable(&text[..end]).to_string()
+}
+
+/// The text without words of 40 characters and more: a page that repeats our request has the signature and the session
+/// token in it. Request IDs have 34.
+fn without_long_words(text: &str) -> Cow<'_, str> {
+    let in_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '_' | '-' | '%');
+    replace_words(text, in_word, |word| (word.len() >= 40).then(|| "…".to_owned()))
 }
 
 /// The text with the middle of every access key ID left out: the service repeats the key that it does not know. Key IDs
 /// begin with `AKLT` (long-term) or `AKTP` (temporary).
 fn without_key_ids(text: &str) -> Cow<'_, str> {
     let is_key = |word: &str| word.len() >= 12 && (word.starts_with("AKLT") || word.starts_with("AKTP"));
-    let mut masked = Cow::Borrowed(text);
-    for word in text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| is_key(word)) {
-        masked = Cow::Owned(masked.replace(word, &format!("{}****{}", &word[..4], &word[word.len() - 4..])));
+    let masked = |word: &str| format!("{}****{}", &word[..4], &word[word.len() - 4..]);
+    replace_words(text, |c| c.is_ascii_alphanumeric(), |word| is_key(word).then(|| masked(word)))
+}
+
+fn replace_words(text: &str, in_word: fn(char) -> bool, replacement: impl Fn(&str) -> Option<String>) -> Cow<'_, str> {
+    let words = |piece| str::trim_end_matches(piece, |c| !in_word(c));
+    if !text.split_inclusive(|c| !in_word(c)).any(|piece| replacement(words(piece)).is_some()) {
+        return Cow::Borrowed(text);
     }
-    masked
+    let mut replaced = String::with_capacity(text.len());
+    for piece in text.split_inclusive(|c| !in_word(c)) {
+        let word = words(piece);
+        replaced.push_str(replacement(word).as_deref().unwrap_or(word));
+        replaced.push_str(&piece[word.len()..]);
+    }
+    Cow::Owned(replaced)
 }
 
 #[cfg(test)]
@@ -475,6 +498,17 @@ mod tests {
         let error = error(401, body);
         assert_eq!(error.to_string(), "InvalidAccessKey: The accesskey [AKLT****ZGYz] included (HTTP 401)");
         assert!(!format!("{error:?}").contains("AKLTYWViMTVmZGYz"));
+    }
+
+    #[test]
+    fn a_page_that_repeats_the_request_shows_no_secret_of_it() {
+        let (token, signature) = ("STSeyJBY2Nlc3NLZXlJZCI6IkFLVFBOe".repeat(4), "0123456789abcdef".repeat(4));
+        for padding in [0, 200, 250] {
+            let page =
+                format!("{}bad request: X-Security-Token: {token}, Signature={signature}\r\nHost: h", "x ".repeat(padding / 2));
+            let shown = error(400, &page).to_string();
+            assert!(!shown.contains("STSeyJ") && !shown.contains("01234567"), "{shown}");
+        }
     }
 
     #[test]

@@ -399,6 +399,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Details<'a> {
                     if details.len() == MAX_DETAILS {
                         return Err(serde::de::Error::invalid_length(MAX_DETAILS + 1, &self));
                     }
+                    // Grows by a quarter: doubling could take three times what is needed for a moment.
+                    if details.len() == details.capacity() {
+                        details.reserve_exact(details.len() / 4 + 4);
+                    }
                     details.push(detail);
                 }
                 Ok(Details(details))

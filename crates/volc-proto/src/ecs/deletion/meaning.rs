@@ -61,6 +61,9 @@ pub(crate) fn of<A: Action>(response: &Response<impl AsRef<[u8]>>, asked: &[&Ima
     }
 }
 
+/// For a date that cannot be compared with anything: more than a run waits unless it is told to.
+const UNKNOWN_WAIT: Duration = Duration::from_secs(60 * 60);
+
 /// How long the answer asks to wait, whatever its status. A date is compared with the answer's own `Date`: the core has no
 /// clock, and ours may be wrong. A value that cannot be understood is none.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
@@ -72,7 +75,7 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let until = httpdate::parse_http_date(value).ok()?;
     match headers.get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok()) {
         Some(date) => Some(until.duration_since(date).unwrap_or_default()),
-        None => Some(Duration::MAX),
+        None => Some(UNKNOWN_WAIT),
     }
 }
 
@@ -308,6 +311,6 @@ mod tests {
         let (date, later) = ("Tue, 04 Jul 2023 10:00:00 GMT", "Tue, 04 Jul 2023 10:00:07 GMT");
         assert_eq!(wait(later, Some(date)), Some(Duration::from_secs(7)));
         assert_eq!(wait(date, Some(later)), Some(Duration::ZERO));
-        assert_eq!(wait(later, None), Some(Duration::MAX), "a date that cannot be compared is not waited for: the run stops");
+        assert_eq!(wait(later, None), Some(UNKNOWN_WAIT), "a date that cannot be compared is not waited for by default");
     }
 }
