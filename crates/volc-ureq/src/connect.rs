@@ -6,9 +6,11 @@
 
 use std::error::Error;
 use std::fmt;
+use std::net::SocketAddr;
 
 use ureq::config::Config;
 use ureq::http::Uri;
+use ureq::http::uri::Scheme;
 // ureq may change these in a minor version. Only the signatures of three traits are used.
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{ConnectionDetails, Connector, DefaultConnector, NextTimeout, Transport};
@@ -59,6 +61,12 @@ struct Marking<T>(T);
 
 impl Resolver for Marking<DefaultResolver> {
     fn resolve(&self, uri: &Uri, config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        // ureq takes a thread for every look-up that has a limit of time, and an address needs none.
+        if let Some(address) = literal(uri) {
+            let mut addresses = self.empty();
+            addresses.push(address);
+            return Ok(addresses);
+        }
         self.0.resolve(uri, config, timeout).map_err(mark)
     }
 }
@@ -70,4 +78,17 @@ impl Connector for Marking<DefaultConnector> {
         let transport = self.0.connect(details, chained).map_err(mark)?;
         Ok(transport.map(|transport| Box::new(Guarded(transport)) as Self::Out))
     }
+}
+
+/// The address of a URI that names one.
+fn literal(uri: &Uri) -> Option<SocketAddr> {
+    let host = uri.host()?;
+    let ip = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host).parse().ok()?;
+    let default = match uri.scheme() {
+        Some(scheme) if *scheme == Scheme::HTTPS => Some(443),
+        Some(scheme) if *scheme == Scheme::HTTP => Some(80),
+        // Proxies have ports of their own.
+        _ => None,
+    };
+    Some(SocketAddr::new(ip, uri.port_u16().or(default)?))
 }

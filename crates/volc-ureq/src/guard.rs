@@ -11,6 +11,7 @@ use std::mem;
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
+use memchr::memmem;
 use ureq::Timeout;
 use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
 
@@ -51,7 +52,7 @@ fn fill(output: &mut [u8]) {
     REQUEST.with_borrow(|request| {
         for (name, value) in request.iter().flat_map(|request| &request.sealed) {
             let before = format!("\r\n{name}: ");
-            let found = output.windows(before.len()).position(|window| window == before.as_bytes());
+            let found = memmem::find(output, before.as_bytes());
             let place = found.and_then(|at| output[at + before.len()..].get_mut(..value.len()));
             if let Some(place) = place.filter(|place| place.iter().all(|byte| *byte == FILLER)) {
                 place.copy_from_slice(value.as_bytes());

@@ -204,7 +204,8 @@ impl Client {
         if is_encoded(&head.headers) {
             return Err(Lost::encoded(&uri));
         }
-        let mut response = Response::from_parts(head, Vec::new());
+        let length = body.content_length().unwrap_or_default().min(MAX_BODY);
+        let mut response = Response::from_parts(head, Vec::with_capacity(length as usize));
         match body.into_with_config().limit(MAX_BODY).reader().read_to_end(response.body_mut()) {
             Ok(_) => {
                 let mut skew = self.skew.lock().unwrap_or_else(PoisonError::into_inner);

@@ -319,6 +319,21 @@ impl fmt::Display for ItemError {
 
 impl Error for ItemError {}
 
+/// The images of one reply mostly fail in the same way, and then share their error.
+#[derive(Default)]
+pub(super) struct SharedErrors {
+    last: Option<ItemError>,
+}
+
+impl SharedErrors {
+    pub(super) fn of(&mut self, failure: &ErrorBody<'_>) -> ItemError {
+        let same = |last: &ItemError| last.code() == failure.code() && last.message() == failure.message();
+        let error = self.last.take().filter(same).unwrap_or_else(|| ItemError::from(failure));
+        self.last = Some(error.clone());
+        error
+    }
+}
+
 /// What an [`ItemError`] means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -416,9 +431,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Details<'a> {
 impl<'de> Deserialize<'de> for DeleteImagesOutput {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let details = Output::deserialize(deserializer)?.operation_details.map_or(Vec::new(), |Details(details)| details);
+        let mut errors = SharedErrors::default();
         let operation_details = details.iter().map(|Object(detail)| OperationDetail {
             image_id: detail.id().map(str::to_owned),
-            error: detail.failure().map(ItemError::from),
+            error: detail.failure().map(|failure| errors.of(failure)),
         });
         Ok(Self { operation_details: operation_details.collect() })
     }

@@ -9,7 +9,7 @@ use http::{HeaderMap, Response, StatusCode};
 
 use super::outcome::{Reason, ReasonKind};
 use crate::action::Action;
-use crate::ecs::delete_images::{Detail, ImageId, ItemError, ItemErrorKind, Output};
+use crate::ecs::delete_images::{Detail, ImageId, ItemError, ItemErrorKind, Output, SharedErrors};
 use crate::json::Object;
 use crate::reply::{ApiError, ApiErrorKind, ReplyError, parse_as};
 
@@ -125,7 +125,7 @@ fn of_api_error(error: &ApiError) -> Meaning {
 }
 
 fn per_image(asked: &[&ImageId], output: &Output<'_>) -> Meaning {
-    let mut errors = Errors::default();
+    let mut errors = SharedErrors::default();
     let details: Vec<(Option<&str>, &Detail<'_>)> = match &output.operation_details {
         Some(details) => details.0.iter().map(|Object(detail)| (detail.id(), detail)).collect(),
         None => Vec::new(),
@@ -133,7 +133,7 @@ fn per_image(asked: &[&ImageId], output: &Output<'_>) -> Meaning {
     // What services do: every image, in the order asked. Nothing has to be searched then.
     let in_order = details.len() == asked.len() && details.iter().zip(asked).all(|((id, _), asked)| *id == Some(asked.as_str()));
     if in_order {
-        let verdicts = details.iter().map(|(_, detail)| errors.verdict(detail)).collect();
+        let verdicts = details.iter().map(|(_, detail)| verdict(detail, &mut errors)).collect();
         return Meaning::Images { verdicts, foreign: Vec::new() };
     }
 
@@ -145,7 +145,7 @@ fn per_image(asked: &[&ImageId], output: &Output<'_>) -> Meaning {
     let verdicts = asked.iter().map(|asked| {
         let from = sorted.partition_point(|(id, _)| *id < asked.as_str());
         let listed = sorted[from..].iter().take_while(|(id, _)| *id == asked.as_str());
-        let mut verdicts = listed.map(|(_, detail)| errors.verdict(detail));
+        let mut verdicts = listed.map(|(_, detail)| verdict(detail, &mut errors));
         match verdicts.next() {
             None => Verdict::Open(not_listed.clone()),
             Some(first) if verdicts.any(|other| other != first) => Verdict::Open(contradictory.clone()),
@@ -163,26 +163,16 @@ fn per_image(asked: &[&ImageId], output: &Output<'_>) -> Meaning {
     Meaning::Images { verdicts, foreign }
 }
 
-/// The images of one reply mostly fail in the same way, and then share their error.
-#[derive(Default)]
-struct Errors {
-    last: Option<ItemError>,
-}
-
-impl Errors {
-    fn verdict(&mut self, detail: &Detail<'_>) -> Verdict {
-        let Some(failure) = detail.failure() else { return Verdict::Accepted };
-        let same = |last: &ItemError| last.code() == failure.code() && last.message() == failure.message();
-        let error = self.last.take().filter(same).unwrap_or_else(|| ItemError::from(failure));
-        self.last = Some(error.clone());
-        match error.kind() {
-            ItemErrorKind::NotFound => Verdict::NotFound,
-            ItemErrorKind::Shared => Verdict::Refused(error),
-            ItemErrorKind::Busy => Verdict::Busy(error),
-            ItemErrorKind::WrongStatus => Verdict::WrongStatus(error),
-            ItemErrorKind::Transient => Verdict::Open(Reason::new(ReasonKind::Failed, &error).with_code(error.code())),
-            ItemErrorKind::Unknown => Verdict::Unknown(error),
-        }
+fn verdict(detail: &Detail<'_>, errors: &mut SharedErrors) -> Verdict {
+    let Some(failure) = detail.failure() else { return Verdict::Accepted };
+    let error = errors.of(failure);
+    match error.kind() {
+        ItemErrorKind::NotFound => Verdict::NotFound,
+        ItemErrorKind::Shared => Verdict::Refused(error),
+        ItemErrorKind::Busy => Verdict::Busy(error),
+        ItemErrorKind::WrongStatus => Verdict::WrongStatus(error),
+        ItemErrorKind::Transient => Verdict::Open(Reason::new(ReasonKind::Failed, &error).with_code(error.code())),
+        ItemErrorKind::Unknown => Verdict::Unknown(error),
     }
 }
 

@@ -90,7 +90,7 @@ impl Report {
         self.unverified.as_ref()
     }
 
-    /// Every attempt, in the order sent.
+    /// Every attempt, in the order of their answers; one that was never answered, where that became known.
     pub fn attempts(&self) -> &[AttemptRecord] {
         &self.attempts
     }
