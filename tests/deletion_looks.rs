@@ -25,6 +25,12 @@ struct Service {
     refuse_reads: Option<(u16, &'static str)>,
     /// A read that names an unknown image is an error, and not a shorter list.
     unknown_is_an_error: bool,
+    /// Every read gets this answer.
+    reads: Option<(u16, &'static str)>,
+    /// Pages lead to one another without end.
+    circle: bool,
+    /// How long an answer takes.
+    slow: Duration,
     page: usize,
     requests: Vec<(&'static str, usize)>,
 }
@@ -40,6 +46,9 @@ impl Service {
         let ids: Vec<String> = (1..).map_while(|n| text(&format!("ImageIds.{n}"))).collect();
         let delete = text("Action").as_deref() == Some("DeleteImages");
         self.requests.push((if delete { "delete" } else { "look" }, ids.len()));
+        if let (false, Some((status, body))) = (delete, self.reads) {
+            return Some(Response::builder().status(status).body(body.to_owned()).unwrap());
+        }
         let (status, result) = if delete { (200, self.delete(&ids, now)) } else { self.describe(&ids, text("NextToken"), now) };
         let body = match status {
             200 => format!(r#"{{"ResponseMetadata":{{}},"Result":{result}}}"#),
@@ -76,6 +85,10 @@ impl Service {
         }
         let seen: Vec<String> =
             ids.iter().filter_map(|id| Some(format!(r#"{{"ImageId":"{id}","Visibility":"{}"}}"#, visibility(id)?))).collect();
+        if self.circle {
+            let next = if token.as_deref() == Some("a") { "b" } else { "a" };
+            return (200, format!(r#"{{"Images":[],"NextToken":"{next}"}}"#));
+        }
         let from = token.map_or(0, |token| token.parse().unwrap());
         let to = seen.len().min(from + self.page);
         let next = if to < seen.len() { to.to_string() } else { String::new() };
@@ -96,7 +109,9 @@ fn run(service: &mut Service, deletion: &mut Deletion) -> (Report, Vec<Event>) {
                 events.push(attempt.intent(at));
                 let request = attempt.request(&endpoint, &who, at).unwrap();
                 let query = Query::parse(request.uri().query().unwrap());
-                let event = match service.answer(&query, now) {
+                let answer = service.answer(&query, now);
+                now += service.slow;
+                let event = match answer {
                     Some(response) => deletion.answered(id, now, &response),
                     None => deletion.lost(id, now, Fate::Unknown, "lost"),
                 };
@@ -253,11 +268,93 @@ fn a_service_that_does_not_answer_looks_ends_them() {
 #[test]
 fn a_deadline_without_time_to_look_leaves_the_outcomes_as_they_are() {
     let mut service = Service::with(&PRIVATE);
-    service.stays_visible = 400 * SECOND;
-    let policy = Policy { deadline: Some(60 * SECOND), ..policy(Verify::All) };
+    let policy = Policy { deadline: Some(30 * SECOND), ..policy(Verify::All) };
+    service.slow = 5 * SECOND;
     let (report, _) = run(&mut service, &mut deletion(&["image-a", "image-b"], policy));
     assert!(report.all_gone() && report.stopped().is_none());
     assert!(report.unverified().is_some());
+    assert_eq!(service.requests, [("delete", 2)]);
+}
+
+#[test]
+fn what_was_seen_is_not_gone_whatever_ends_the_looks() {
+    let mut service = Service::with(&PRIVATE);
+    service.stays_visible = 400 * SECOND;
+    let policy = Policy { deadline: Some(60 * SECOND), ..policy(Verify::All) };
+    let (report, _) = run(&mut service, &mut deletion(&["image-a", "image-b"], policy));
+    assert_eq!((report.counts().unclear, report.stopped()), (2, None));
+    assert!(report.unverified().is_some());
+}
+
+#[test]
+fn an_answer_that_proves_nothing_shows_no_image_to_be_absent() {
+    for (status, body) in [
+        (200, r#"{"ResponseMetadata":{}}"#),
+        (200, r#"{"ResponseMetadata":{},"Result":null}"#),
+        (200, r#"{"ResponseMetadata":{},"Result":{"Images":[],"TotalCount":1}}"#),
+        (200, r#"{"ResponseMetadata":{},"Result":{"Images":[{"ImageName":"x"}]}}"#),
+        (200, r#"{"ResponseMetadata":{},"Result":{"Images":[{"ImageId":"image-zzz"}]}}"#),
+        (200, r#"{"ResponseMetadata":{"Action":"StartInstance"},"Result":{"Images":[]}}"#),
+        (400, r#"{"ResponseMetadata":{"Action":"RunInstances","Error":{"Code":"InvalidImage.NotFound"}}}"#),
+        (502, r#"{"ErrorCode":"InvalidImage.NotFound","Message":"m"}"#),
+        (500, r#"{"ResponseMetadata":{"Error":{"Code":"InvalidImage.NotFound"}}}"#),
+    ] {
+        for verify in [Verify::Before, Verify::All] {
+            let mut service = Service::with(&PRIVATE);
+            service.reads = Some((status, body));
+            let (report, _) = run(&mut service, &mut deletion(&["image-a", "image-b"], policy(verify)));
+            let absent = |outcome: &&Outcome| matches!(outcome, Outcome::Gone(Evidence::AbsentBefore | Evidence::SeenAbsent));
+            assert!(!outcomes(&report).iter().any(absent), "{body}");
+            assert!(report.unverified().is_some() || report.stopped().is_some(), "{body}");
+            assert!(service.requests.len() <= 5, "{body}: {} requests", service.requests.len());
+        }
+    }
+    for body in [
+        r#"{"ResponseMetadata":{},"Result":{"Images":[]}}"#,
+        r#"{"ResponseMetadata":{},"Result":{"Images":null,"TotalCount":0}}"#,
+        r#"{"ResponseMetadata":{},"Result":{"Images":[],"TotalCount":0,"NextToken":""}}"#,
+    ] {
+        let mut service = Service::with(&[]);
+        service.reads = Some((200, body));
+        let (report, _) = run(&mut service, &mut deletion(&["image-a"], policy(Verify::Before)));
+        assert_eq!(outcomes(&report), [&Outcome::Gone(Evidence::AbsentBefore)], "{body}");
+    }
+}
+
+#[test]
+fn pages_that_go_round_in_a_circle_end() {
+    let mut service = Service::with(&PRIVATE);
+    service.circle = true;
+    let (report, _) = run(&mut service, &mut deletion(&["image-a", "image-b"], policy(Verify::All)));
+    assert!(report.all_gone() && report.unverified().is_some());
+    assert!(service.requests.len() < 30, "{}", service.requests.len());
+}
+
+#[test]
+fn a_run_that_is_stopped_before_it_looked_says_so() {
+    let mut service = Service::with(&PRIVATE);
+    let mut deletion = deletion(&["image-a", "image-b"], policy(Verify::All));
+    let Step::Send(attempt) = deletion.step(Duration::ZERO) else { panic!("a fresh run sends") };
+    let id = attempt.id();
+    let body = service.delete(&["image-a".to_owned(), "image-b".to_owned()], Duration::ZERO);
+    deletion.answered(id, Duration::ZERO, &Response::new(format!(r#"{{"ResponseMetadata":{{}},"Result":{body}}}"#)));
+    deletion.stop("enough");
+    let (report, _) = run(&mut service, &mut deletion);
+    assert!(report.all_gone() && report.unverified().is_some());
+    assert!(service.requests.is_empty());
+}
+
+#[test]
+fn absent_before_is_only_what_was_never_asked_for() {
+    let mut service = Service::with(&PRIVATE);
+    service.lose = [2].into();
+    let policy = Policy { attempts: 1, ..policy(Verify::Before) };
+    let mut deletion = deletion(&["image-a", "image-b"], policy);
+    let (report, _) = run(&mut service, &mut deletion);
+    assert!(report.all_gone());
+    deletion.retry_left();
+    let (report, _) = run(&mut service, &mut deletion);
+    assert_eq!(outcomes(&report), [&Outcome::Gone(Evidence::SeenAbsent); 2]);
 }
 
 #[test]

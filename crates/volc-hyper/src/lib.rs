@@ -120,7 +120,8 @@ impl Client {
         }
     }
 
-    /// How long a call may take altogether. 30 seconds unless set.
+    /// How long a call may take altogether. 30 seconds unless set. A run follows its
+    /// [`Policy::attempt_timeout`](volc_proto::ecs::Policy::attempt_timeout).
     #[must_use]
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = limit;

@@ -1,8 +1,6 @@
 //! Driving a [`Deletion`]: the only place that waits.
 
 use std::convert::Infallible;
-use std::error::Error as StdError;
-use std::fmt;
 use std::future::pending;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::ops::ControlFlow;
@@ -13,10 +11,8 @@ use futures_util::stream::FuturesUnordered;
 use http::Response;
 use tokio::time::{Instant, timeout};
 
-use volc_proto::ecs::{
-    AttemptId, Context, DeleteImages, Deletion, DescribeImages, Event, ImageId, InvalidDeletion, Policy, Report, Snapshots, Step,
-};
-use volc_proto::{Action, Fate};
+use volc_proto::ecs::{AttemptId, Context, Deletion, Event, ImageId, InvalidDeletion, Policy, Report, Snapshots, Step};
+use volc_proto::{Fate, chain};
 
 use crate::{Client, Lost};
 
@@ -24,7 +20,7 @@ use crate::{Client, Lost};
 const TICK: Duration = Duration::from_secs(1);
 
 impl Client {
-    /// Deletes any number of images, with the default [`Policy`], and reports what became of each.
+    /// Deletes any number of images, with the default [`Policy`] and this client's timeout, and reports what became of each.
     ///
     /// A report is no success by itself: see [`Report::into_result`].
     ///
@@ -38,13 +34,15 @@ impl Client {
     ) -> Result<Report, InvalidDeletion> {
         // As random as a hash table's keys: enough to spread the waits of many clients.
         let jitter_seed = RandomState::new().build_hasher().finish();
-        let mut deletion = Deletion::new(ids, snapshots, Policy { jitter_seed, ..Policy::default() })?;
+        let mut deletion =
+            Deletion::new(ids, snapshots, Policy { jitter_seed, attempt_timeout: self.timeout, ..Policy::default() })?;
         Ok(self.run(&mut deletion).await)
     }
 
     /// Runs a deletion to its end, with [`Policy::in_flight`] attempts under way at once.
     ///
-    /// It may have run before, with this client or another, and was stopped, dropped or resumed: what is settled stays so.
+    /// It may have run before, with this client or another, and was dropped or resumed: what is settled stays so. One that was
+    /// stopped sends nothing more before [`Deletion::retry_left`].
     ///
     /// Dropping the future drops the attempts that are under way and closes their connections. The deletion then says
     /// [`Unclear`](volc_proto::ecs::Outcome::Unclear) of their images, and can be run on.
@@ -65,7 +63,7 @@ impl Client {
     /// # Errors
     ///
     /// The first error of `on`, with the same effect as a break. `on` is not called again; the deletion knows all that
-    /// happened, and can be run on.
+    /// happened, and can be run on after [`Deletion::retry_left`].
     pub async fn run_with<E>(
         &self,
         deletion: &mut Deletion,
@@ -94,7 +92,7 @@ impl Client {
         loop {
             let event = match deletion.step(started.elapsed()) {
                 Step::Send(mut attempt) => {
-                    let (id, timeout, at) = (attempt.id(), attempt.timeout(), self.now());
+                    let (id, name, timeout, at) = (attempt.id(), attempt.action(), attempt.timeout(), self.now());
                     let intent = attempt.intent(at);
                     let request = attempt.request(&self.endpoint, &self.credentials(), at);
                     if !tell(&intent) {
@@ -103,11 +101,10 @@ impl Client {
                     } else {
                         match request {
                             Ok(request) => {
-                                let name = action(&intent);
                                 flights.push(async move { (id, self.exchange(name, Some(id), request, timeout).await) });
                                 None
                             }
-                            Err(error) => deletion.lost(id, started.elapsed(), Fate::Unsent, Chain(&error)),
+                            Err(error) => deletion.lost(id, started.elapsed(), Fate::Unsent, chain(&error)),
                         }
                     }
                 }
@@ -141,35 +138,15 @@ impl Client {
     }
 }
 
-/// The action of an attempt with this intent.
-fn action(intent: &Event) -> &'static str {
-    if matches!(intent, Event::Look(_)) { DescribeImages::NAME } else { DeleteImages::NAME }
-}
-
 /// Tells the deletion what became of an attempt.
 fn land(deletion: &mut Deletion, now: Duration, (id, answer): (AttemptId, Result<Response<Vec<u8>>, Lost>)) -> Option<Event> {
     match answer {
         Ok(response) => deletion.answered(id, now, &response),
         Err(lost) => {
             if lost.certificate_refused() {
-                deletion.stop(Chain(&lost));
+                deletion.stop(chain(&lost));
             }
-            deletion.lost(id, now, lost.fate(), Chain(&lost))
+            deletion.lost(id, now, lost.fate(), chain(&lost))
         }
-    }
-}
-
-/// An error with its sources, in one line: a report has no place for a chain.
-struct Chain<'a>(&'a dyn StdError);
-
-impl fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut source = self.0.source();
-        while let Some(error) = source {
-            write!(f, ": {error}")?;
-            source = error.source();
-        }
-        Ok(())
     }
 }

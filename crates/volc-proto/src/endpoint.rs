@@ -128,7 +128,7 @@ impl Endpoint {
     ///
     /// [`InvalidEndpoint`] for a URI with a path, a query or credentials, or another scheme.
     pub fn custom_with_plain_http_anywhere(uri: &str, region: Region) -> Result<Self, InvalidEndpoint> {
-        let invalid = |expected| InvalidEndpoint { uri: redact_userinfo(uri), expected };
+        let invalid = |expected| InvalidEndpoint { uri: redacted(uri), expected };
         if uri.contains('@') {
             return Err(invalid("no credentials in the URI"));
         }
@@ -168,6 +168,11 @@ impl Endpoint {
     /// The region that requests are signed for.
     pub fn region(&self) -> &Region {
         &self.region
+    }
+
+    /// Whether the address is this machine's own: `localhost`, `127.0.0.0/8` or `[::1]`.
+    pub fn is_loopback(&self) -> bool {
+        matches!(&self.host, Host::Fixed { authority, .. } if is_loopback(authority.host()))
     }
 
     /// Scheme and host for a service, as `https://open.volcengineapi.com`.
@@ -243,12 +248,12 @@ fn is_loopback(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-/// A URI in an error message must not repeat a password.
-fn redact_userinfo(uri: &str) -> String {
-    match (uri.find("://"), uri.rfind('@')) {
-        (Some(scheme), Some(at)) if scheme + 3 <= at => format!("{}…{}", &uri[..scheme + 3], &uri[at..]),
-        (None, Some(at)) => format!("…{}", &uri[at..]),
-        _ => uri.to_owned(),
+/// A URI in an error message must not repeat a password, nor the signature of a presigned one.
+fn redacted(uri: &str) -> String {
+    let uri = uri.split(['?', '#']).next().unwrap_or_default();
+    match uri.rfind('@') {
+        Some(at) => format!("…{}", &uri[at..]),
+        None => uri.to_owned(),
     }
 }
 
@@ -364,7 +369,13 @@ mod tests {
 
     #[test]
     fn an_error_does_not_repeat_a_password() {
-        for uri in ["https://user:hunter2@example.com", "user:hunter2@example.com", "https://a:hunter2@b:hunter2@c"] {
+        for uri in [
+            "https://user:hunter2@example.com",
+            "user:hunter2@example.com",
+            "https://a:hunter2@b:hunter2@c",
+            "user:hunter2@h/?next=https://x",
+            "https://h/?X-Security-Token=hunter2",
+        ] {
             let error = Endpoint::custom(uri, region()).unwrap_err();
             assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
         }

@@ -42,8 +42,121 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
 #[derive(Deserialize)]
 pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 
+/// A list of at most [`MAX_LIST`] elements; null is an empty one. Ten times what a request can ask for: more would be memory
+/// for an answer that cannot be ours.
+pub(crate) struct List<T>(pub(crate) Vec<T>);
+
+pub(crate) const MAX_LIST: usize = 1_000;
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ListVisitor<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
+            type Value = List<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "at most {MAX_LIST} elements")
+            }
+
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(List(Vec::new()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                let mut list = Vec::new();
+                while let Some(element) = seq.next_element()? {
+                    if list.len() == MAX_LIST {
+                        return Err(serde::de::Error::invalid_length(MAX_LIST + 1, &self));
+                    }
+                    // Grows by a quarter: doubling could take three times what is needed for a moment.
+                    if list.len() == list.capacity() {
+                        list.reserve_exact(list.len() / 4 + 1);
+                    }
+                    list.push(element);
+                }
+                Ok(List(list))
+            }
+        }
+
+        deserializer.deserialize_any(ListVisitor(PhantomData))
+    }
+}
+
 /// An integer, written as a number or as a string; anything else is none, and no error.
-pub(crate) struct Integer(pub(crate) Option<i64>);
+#[derive(Clone, Copy)]
+pub(crate) struct Integer {
+    pub(crate) number: Option<i64>,
+    /// Whether it says nothing: null, 0, or an empty string.
+    pub(crate) blank: bool,
+}
+
+impl Integer {
+    pub(crate) const NONE: Self = Self { number: None, blank: true };
+
+    fn new(number: Option<i64>) -> Self {
+        Self { number, blank: number == Some(0) }
+    }
+}
+
+/// Any value, of which only matters whether it says anything: null, `""`, `{}` and `[]` do not.
+pub(crate) struct Blank(pub(crate) bool);
+
+impl<'de> Deserialize<'de> for Blank {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct BlankVisitor;
+
+        impl<'de> Visitor<'de> for BlankVisitor {
+            type Value = Blank;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("anything")
+            }
+
+            fn visit_unit<E>(self) -> Result<Blank, E> {
+                Ok(Blank(true))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Blank, E> {
+                Ok(Blank(text.is_empty()))
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<Blank, E> {
+                Ok(Blank(false))
+            }
+
+            fn visit_i64<E>(self, _: i64) -> Result<Blank, E> {
+                Ok(Blank(false))
+            }
+
+            fn visit_u64<E>(self, _: u64) -> Result<Blank, E> {
+                Ok(Blank(false))
+            }
+
+            fn visit_f64<E>(self, _: f64) -> Result<Blank, E> {
+                Ok(Blank(false))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Blank, A::Error> {
+                let mut blank = true;
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {
+                    blank = false;
+                }
+                Ok(Blank(blank))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Blank, A::Error> {
+                let mut blank = true;
+                while seq.next_element::<IgnoredAny>()?.is_some() {
+                    blank = false;
+                }
+                Ok(Blank(blank))
+            }
+        }
+
+        deserializer.deserialize_any(BlankVisitor)
+    }
+}
 
 impl<'de> Deserialize<'de> for Integer {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -57,33 +170,33 @@ impl<'de> Deserialize<'de> for Integer {
             }
 
             fn visit_i64<E>(self, number: i64) -> Result<Integer, E> {
-                Ok(Integer(Some(number)))
+                Ok(Integer::new(Some(number)))
             }
 
             fn visit_u64<E>(self, number: u64) -> Result<Integer, E> {
-                Ok(Integer(number.try_into().ok()))
+                Ok(Integer::new(number.try_into().ok()))
             }
 
             fn visit_str<E>(self, text: &str) -> Result<Integer, E> {
-                Ok(Integer(text.parse().ok()))
+                Ok(Integer { number: text.parse().ok(), blank: text.is_empty() })
             }
 
             fn visit_f64<E>(self, _: f64) -> Result<Integer, E> {
-                Ok(Integer(None))
+                Ok(Integer::new(None))
             }
 
             fn visit_bool<E>(self, _: bool) -> Result<Integer, E> {
-                Ok(Integer(None))
+                Ok(Integer::new(None))
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Integer, A::Error> {
                 while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(Integer(None))
+                Ok(Integer::new(None))
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Integer, A::Error> {
                 while seq.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Integer(None))
+                Ok(Integer::new(None))
             }
         }
 

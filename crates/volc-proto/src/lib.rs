@@ -2,7 +2,7 @@
 //!
 //! This crate opens no socket, reads no clock, no environment and no file, starts no thread, and never sleeps. It turns an
 //! action, an address, credentials and a time into a signed [`http::Request`], and an [`http::Response`] into what it says.
-//! Whatever can send an HTTP request can carry it: [`volc-ureq`](https://docs.rs/volc-ureq) does, in one screen of code.
+//! Whatever can send an HTTP request can carry it: [`volc-ureq`](https://docs.rs/volc-ureq) and [`volc-hyper`](https://docs.rs/volc-hyper) do.
 //!
 //! In scope: building, signing and verifying requests of any Volcengine service, the envelope of its replies, and what the
 //! codes of `DeleteImages` mean. Out of scope: transport, TLS, proxies, timers, and finding credentials.
@@ -37,6 +37,7 @@
 //! 3. An answer that was lost says nothing. The images may be gone.
 
 mod action;
+mod chain;
 mod credentials;
 mod endpoint;
 mod fate;
@@ -54,6 +55,7 @@ pub mod ecs;
 pub mod sts;
 
 pub use crate::action::Action;
+pub use crate::chain::chain;
 pub use crate::credentials::{Credentials, InvalidCredentials};
 pub use crate::endpoint::{Endpoint, InvalidEndpoint, RequestError};
 pub use crate::fate::Fate;

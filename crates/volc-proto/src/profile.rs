@@ -123,8 +123,8 @@ impl Entry<'_> {
             },
         };
         let expires_at = match self.sts_expiration {
-            None | Some(Integer(Some(0))) => None,
-            Some(Integer(Some(stamp @ 1..))) => Some(moment(stamp.unsigned_abs())),
+            None | Some(Integer { number: Some(0), .. }) => None,
+            Some(Integer { number: Some(stamp @ 1..), .. }) => Some(moment(stamp.unsigned_abs())),
             Some(_) => return Err(InvalidProfile::Expiration { profile: name }),
         };
         Ok(Profile { name, credentials, region, expires_at })

@@ -9,11 +9,12 @@ use std::error::Error;
 use std::fmt;
 
 use http::{HeaderMap, Response, StatusCode};
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::error::Category;
 
 use crate::action::Action;
-use crate::json::{Integer, Object, Text};
+use crate::json::{Blank, Integer, Object, Text};
 
 /// A reply that says what the action did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +66,13 @@ pub fn parse_as<'de, T: Deserialize<'de>>(response: &'de Response<impl AsRef<[u8
         },
     };
     let action = Envelope::<IgnoredAny>::read(body).ok().and_then(|envelope| envelope.action());
-    Err(ReplyError::Unreadable(Unreadable { status, request_id: log_id(headers), action, excerpt: excerpt(body), source }))
+    Err(ReplyError::Unreadable(Unreadable {
+        status,
+        request_id: log_id(headers),
+        action,
+        excerpt: excerpt(body),
+        source: source.map(Box::new),
+    }))
 }
 
 #[derive(Deserialize)]
@@ -87,7 +94,7 @@ impl<'de, R: Deserialize<'de>> Envelope<'de, R> {
     fn read(body: &'de [u8]) -> Result<Self, UnreadableBody> {
         // serde_json checks only the strings it returns: one look at the whole is stricter, and lets it borrow unchecked.
         let text = std::str::from_utf8(body).map_err(UnreadableBody::Encoding)?;
-        let Object(envelope) = serde_json::from_str(text).map_err(UnreadableBody::Json)?;
+        let Object(envelope) = serde_json::from_str(text).map_err(UnreadableBody::from)?;
         Ok(envelope)
     }
 
@@ -97,14 +104,14 @@ impl<'de, R: Deserialize<'de>> Envelope<'de, R> {
             None => self.simple_code.take().map(|code| ErrorBody {
                 code: Some(code),
                 message: self.simple_message.take(),
-                code_number: None,
+                ..ErrorBody::default()
             }),
         };
         let error = error.filter(ErrorBody::says_something)?;
         Some(ApiError {
             code: error.code().to_owned(),
-            message: without_key_ids(error.message()).into_owned(),
-            code_number: error.code_number.and_then(|Integer(number)| number),
+            message: error.message(),
+            code_number: error.code_number,
             status,
             request_id: self.request_id(headers),
             action: self.action(),
@@ -115,12 +122,12 @@ impl<'de, R: Deserialize<'de>> Envelope<'de, R> {
     fn request_id(&self, headers: &HeaderMap) -> Option<String> {
         let metadata = self.metadata.as_ref().map(|Object(metadata)| metadata);
         let ids = metadata.into_iter().flat_map(|metadata| [&metadata.request_id, &metadata.request_id_upper]);
-        let id = ids.flatten().find(|Text(id)| !id.is_empty()).map(|Text(id)| id.clone().into_owned());
+        let id = ids.flatten().find(|Text(id)| !id.is_empty()).map(|Text(id)| clipped(id, MAX_NAME).to_owned());
         id.or_else(|| log_id(headers))
     }
 
     fn action(&self) -> Option<String> {
-        self.metadata.as_ref()?.0.action.as_ref().map(|Text(action)| action.clone().into_owned())
+        self.metadata.as_ref()?.0.action.as_ref().map(|Text(action)| clipped(action, MAX_NAME).to_owned())
     }
 }
 
@@ -133,7 +140,7 @@ impl<'de, T: Deserialize<'de>> Envelope<'de, Object<T>> {
         let (request_id, action) = (self.request_id(headers), self.action());
         let output = match self.result {
             Some(Object(output)) => output,
-            None => Object::empty().map_err(UnreadableBody::Json)?,
+            None => Object::empty().map_err(UnreadableBody::from)?,
         };
         Ok(Some(Reply { output, request_id, action }))
     }
@@ -154,28 +161,85 @@ struct Metadata<'a> {
 }
 
 /// `Error`, of a call or of one resource. Services write null, `{}` or empty strings for none.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Default)]
 pub(crate) struct ErrorBody<'a> {
-    #[serde(borrow)]
     code: Option<Text<'a>>,
-    #[serde(borrow)]
     message: Option<Text<'a>>,
-    #[serde(rename = "CodeN")]
-    code_number: Option<Integer>,
+    code_number: Option<i64>,
+    /// Whether a member that is none of these, or that is not what it should be, says something.
+    other: bool,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for ErrorBody<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ErrorVisitor;
+
+        impl<'de> Visitor<'de> for ErrorVisitor {
+            type Value = ErrorBody<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an error")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut error = ErrorBody::default();
+                let (mut code, mut message, mut number) = (false, false, false);
+                while let Some(Text(name)) = map.next_key()? {
+                    let seen = match &*name {
+                        "Code" => (&mut code, "Code"),
+                        "Message" => (&mut message, "Message"),
+                        "CodeN" => (&mut number, "CodeN"),
+                        _ => {
+                            let Blank(blank) = map.next_value()?;
+                            error.other |= !blank;
+                            continue;
+                        }
+                    };
+                    if std::mem::replace(seen.0, true) {
+                        return Err(serde::de::Error::duplicate_field(seen.1));
+                    }
+                    match seen.1 {
+                        "Code" => error.code = map.next_value()?,
+                        "Message" => error.message = map.next_value()?,
+                        _ => {
+                            let Integer { number, blank } = map.next_value::<Option<Integer>>()?.unwrap_or(Integer::NONE);
+                            error.code_number = number;
+                            error.other |= number.is_none() && !blank;
+                        }
+                    }
+                }
+                Ok(error)
+            }
+        }
+
+        deserializer.deserialize_map(ErrorVisitor)
+    }
 }
 
 impl ErrorBody<'_> {
     pub(crate) fn code(&self) -> &str {
-        self.code.as_ref().map_or("", |Text(code)| code)
+        self.code.as_ref().map_or("", |Text(code)| clipped(code, MAX_NAME))
     }
 
-    pub(crate) fn message(&self) -> &str {
-        self.message.as_ref().map_or("", |Text(message)| message)
+    /// Fit to be shown: neither long nor with a secret in it.
+    pub(crate) fn message(&self) -> String {
+        let message = self.message.as_ref().map_or("", |Text(message)| clipped(message, MAX_MESSAGE));
+        without_long_words(&without_key_ids(message)).into_owned()
     }
 
     pub(crate) fn says_something(&self) -> bool {
-        !self.code().is_empty() || !self.message().is_empty() || matches!(self.code_number, Some(Integer(Some(1..))))
+        let text = |text: &Option<Text<'_>>| text.as_ref().is_some_and(|Text(text)| !text.is_empty());
+        text(&self.code) || text(&self.message) || self.says_something_else()
+    }
+
+    /// Whether it is no error of the service's making: it has neither code nor message, and yet is not empty.
+    pub(crate) fn is_odd(&self) -> bool {
+        let text = |text: &Option<Text<'_>>| text.as_ref().is_none_or(|Text(text)| text.is_empty());
+        text(&self.code) && text(&self.message) && self.says_something_else()
+    }
+
+    fn says_something_else(&self) -> bool {
+        self.other || self.code_number.is_some_and(|number| number != 0)
     }
 }
 
@@ -189,7 +253,7 @@ pub(crate) fn request_id_of(response: &Response<impl AsRef<[u8]>>) -> Option<Str
 
 fn log_id(headers: &HeaderMap) -> Option<String> {
     let id = headers.get("x-tt-logid")?.to_str().ok()?;
-    (!id.is_empty()).then(|| id.to_owned())
+    (!id.is_empty()).then(|| clipped(id, MAX_NAME).to_owned())
 }
 
 /// The service answered that the call failed: `ResponseMetadata.Error`.
@@ -244,9 +308,12 @@ impl ApiError {
     ///
     /// After the tables of the [ECS public codes](https://www.volcengine.com/docs/6396/1253687), the
     /// [platform's](https://www.volcengine.com/docs/6369/68677) and the [gateway's](https://www.volcengine.com/docs/4/65595);
-    /// a code that none of them has is classed by its HTTP status.
+    /// a code that none of them has is classed by its HTTP status, and 429 is throttling whatever the code.
     pub fn kind(&self) -> ApiErrorKind {
         use ApiErrorKind::*;
+        if self.status == StatusCode::TOO_MANY_REQUESTS {
+            return Throttled;
+        }
         match self.code.as_str() {
             "FlowLimitExceeded" | "AccountFlowLimitExceeded" => Throttled,
             "InvalidTimestamp" => Clock,
@@ -280,7 +347,6 @@ impl ApiError {
             _ => match self.status.as_u16() {
                 401 => Credentials,
                 403 => Permission,
-                429 => Throttled,
                 500..=599 => Transient,
                 _ => Unknown,
             },
@@ -327,7 +393,7 @@ pub struct Unreadable {
     request_id: Option<String>,
     action: Option<String>,
     excerpt: String,
-    source: Option<UnreadableBody>,
+    source: Option<Box<UnreadableBody>>,
 }
 
 impl Unreadable {
@@ -364,15 +430,42 @@ impl fmt::Display for Unreadable {
 
 impl Error for Unreadable {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_ref().map(UnreadableBody::as_error)
+        self.source.as_deref().map(UnreadableBody::as_error)
     }
 }
 
 #[derive(Debug)]
 enum UnreadableBody {
     Encoding(std::str::Utf8Error),
-    Json(serde_json::Error),
+    Json(Misread),
 }
+
+/// Where JSON was not what was expected. serde_json's own error would repeat parts of the body.
+#[derive(Debug)]
+struct Misread {
+    line: usize,
+    column: usize,
+    what: &'static str,
+}
+
+impl From<serde_json::Error> for UnreadableBody {
+    fn from(error: serde_json::Error) -> Self {
+        let what = match error.classify() {
+            Category::Io | Category::Syntax => "other JSON",
+            Category::Data => "other members",
+            Category::Eof => "more of it",
+        };
+        Self::Json(Misread { line: error.line(), column: error.column(), what })
+    }
+}
+
+impl fmt::Display for Misread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "expected {} at line {}, column {}", self.what, self.line, self.column)
+    }
+}
+
+impl Error for Misread {}
 
 impl UnreadableBody {
     fn as_error(&self) -> &(dyn Error + 'static) {
@@ -429,6 +522,18 @@ impl Error for ReplyError {
     }
 }
 
+/// More of a message than anybody reads.
+const MAX_MESSAGE: usize = 1_024;
+
+/// As long as an image ID may be; codes, request IDs and actions are shorter.
+const MAX_NAME: usize = 128;
+
+/// The first bytes of a text of another side, in whole characters: what is kept must not be as long as it likes.
+pub(crate) fn clipped(text: &str, bytes: usize) -> &str {
+    let end = (0..=text.len().min(bytes)).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+    &text[..end]
+}
+
 /// Text of another side, fit for one line of a terminal or a log.
 pub(crate) fn printable(text: &str) -> impl fmt::Display {
     struct Printable<'a>(&'a str);
@@ -449,8 +554,7 @@ fn excerpt(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(&body[..body.len().min(READ)]);
     let text = without_key_ids(text.trim());
     let text = without_long_words(&text);
-    let end = (0..=text.len().min(BYTES)).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
-    printable(&text[..end]).to_string()
+    printable(clipped(&text, BYTES)).to_string()
 }
 
 /// The text without words of 40 characters and more: a page that repeats our request has the signature and the session
@@ -518,6 +622,27 @@ mod tests {
     }
 
     #[test]
+    fn no_text_of_another_side_is_as_long_as_it_likes_or_shows_a_secret() {
+        let long = "x y ".repeat(100_000);
+        let body = format!(
+            r#"{{"ResponseMetadata":{{"RequestId":"{long}","Action":"{long}","Error":{{"Code":"{long}","Message":"{long}"}}}}}}"#
+        );
+        let ReplyError::Api(api) = error(500, &body) else { panic!("an error in the envelope") };
+        assert_eq!((api.code().len(), api.message().len()), (128, 1_024));
+        assert_eq!((api.request_id().map(str::len), api.action().map(str::len)), (Some(128), Some(128)));
+
+        let token = "STSeyJBY2Nlc3NLZXlJZCI6IkFLVFBOe".repeat(4);
+        for body in [
+            format!(r#"{{"ResponseMetadata":{{"Error":{{"Code":"X","Message":"x-security-token:{token}"}}}}}}"#),
+            format!(r#"{{"ResponseMetadata":{{"Error":"key AKLTcanarycanary token {token}"}}}}"#),
+        ] {
+            let error = error(400, &body);
+            let shown = format!("{error} {error:?} {}", crate::chain(&error));
+            assert!(!shown.contains("STSeyJ") && !shown.contains("canarycanary"), "{shown}");
+        }
+    }
+
+    #[test]
     fn an_array_is_taken_for_no_object() {
         for body in [
             "[{},null]",
@@ -548,6 +673,8 @@ mod tests {
 
     #[test]
     fn a_code_that_no_document_has_is_classed_by_its_status() {
+        let throttled = error(429, r#"{"ResponseMetadata":{"Error":{"Code":"AccessDenied"}}}"#);
+        assert!(matches!(&throttled, ReplyError::Api(error) if error.kind() == ApiErrorKind::Throttled));
         for (status, kind) in [
             (429, ApiErrorKind::Throttled),
             (401, ApiErrorKind::Credentials),

@@ -310,8 +310,8 @@ impl Signature {
 impl fmt::Debug for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Signature")
-            .field("canonical_request", &self.canonical_request)
-            .field("string_to_sign", &self.string_to_sign)
+            .field("credential_scope", &self.credential_scope)
+            .field("signed_headers", &self.signed_headers)
             .finish_non_exhaustive()
     }
 }

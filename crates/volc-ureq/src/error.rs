@@ -2,7 +2,6 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::io;
 
 use http::{Response, StatusCode, Uri};
 use rustls::Error as TlsError;
@@ -187,8 +186,6 @@ fn proves_that_nothing_was_sent(error: &ureq::Error) -> bool {
         | ureq::Error::ConnectProxyFailed(_)
         | ureq::Error::RequireHttpsOnly(_)
         | ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect) => true,
-        // An answer to a SYN, never to what is written later.
-        ureq::Error::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => true,
         // Certificates are judged in the handshake, and nothing is written sooner: ureq sends no early data.
         error => refuses_the_certificate(error),
     }
@@ -205,6 +202,8 @@ fn refuses_the_certificate(error: &ureq::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
 
     fn lost(error: ureq::Error) -> Lost {
@@ -219,6 +218,8 @@ mod tests {
     fn what_can_happen_after_the_first_byte_is_no_proof() {
         for error in [
             io(io::ErrorKind::ConnectionReset),
+            // Linux also reports it of a connection that was established: after an ICMP message, when it gives up.
+            io(io::ErrorKind::ConnectionRefused),
             io(io::ErrorKind::TimedOut),
             io(io::ErrorKind::NotConnected),
             ureq::Error::Timeout(Timeout::Global),
@@ -230,7 +231,6 @@ mod tests {
             assert_eq!(lost(error).fate(), Fate::Unknown);
         }
         for error in [
-            io(io::ErrorKind::ConnectionRefused),
             ureq::Error::HostNotFound,
             ureq::Error::Timeout(Timeout::Connect),
             ureq::Error::Io(io::Error::other(TlsError::InvalidCertificate(rustls::CertificateError::UnknownIssuer))),

@@ -10,12 +10,11 @@ mod trace;
 
 use std::fmt;
 use std::io::Read;
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
-use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Request, Response};
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Proxy};
 use volc_proto::ecs::AttemptId;
@@ -80,7 +79,7 @@ impl Client {
     /// - A proxy answers at once: byte by byte, it could hold a call beyond its time, which [`new`](Self::new) does not let it.
     ///
     /// Fewer errors prove [`Fate::Unsent`](volc_proto::Fate::Unsent) than with [`new`](Self::new), whose agent tells apart
-    /// what failed before the first byte: here a name that does not resolve is `Unknown`, for one.
+    /// what failed before the first byte: here a name that does not resolve and a connection that is refused are `Unknown`, for two.
     pub fn with_agent(agent: Agent, endpoint: Endpoint, who: Credentials) -> Self {
         let set = agent.config().timeouts();
         Self {
@@ -95,7 +94,8 @@ impl Client {
         }
     }
 
-    /// How long a call may take altogether. 30 seconds unless set.
+    /// How long a call may take altogether. 30 seconds unless set. A run follows its
+    /// [`Policy::attempt_timeout`](volc_proto::ecs::Policy::attempt_timeout).
     #[must_use]
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = limit;
@@ -189,7 +189,10 @@ impl Client {
         request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let (timeout, connect_timeout) = (timeout.min(LONGEST), self.connect_timeout.min(LONGEST));
         let _guard = self.guarded.then(|| guard::guard(request.headers_mut(), timeout));
-        // The core's requests have no body; an empty one would still be announced.
+        // The core's requests have no body. With a method that could have one, that is said.
+        if request.method() != Method::GET {
+            request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
         let mut config = (self.agent.configure_request(request.map(drop)))
             .http_status_as_error(false)
             .max_redirects(0)
@@ -197,7 +200,7 @@ impl Client {
             .timeout_resolve(Some(connect_timeout))
             .timeout_connect(Some(connect_timeout));
         // Plain HTTP is allowed to this machine only. A proxy's loopback is another machine.
-        if uri.host().is_some_and(is_loopback) && self.agent.config().proxy().is_some_and(Proxy::is_from_env) {
+        if self.endpoint.is_loopback() && self.agent.config().proxy().is_some_and(Proxy::is_from_env) {
             config = config.proxy(None);
         }
         let (head, body) = self.agent.run(config.build()).map_err(|error| Lost::new(&uri, error))?.into_parts();
@@ -227,11 +230,6 @@ impl fmt::Debug for Client {
             .field("user_agent", &self.user_agent)
             .finish_non_exhaustive()
     }
-}
-
-fn is_loopback(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 /// Nobody asked for an encoding, so a body in one was made by somebody who did not listen.

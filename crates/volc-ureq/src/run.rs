@@ -1,17 +1,13 @@
 //! Driving a [`Deletion`]: the only place that waits.
 
 use std::convert::Infallible;
-use std::error::Error as StdError;
-use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::ops::ControlFlow;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use volc_proto::ecs::{
-    Context, DeleteImages, Deletion, DescribeImages, Event, ImageId, InvalidDeletion, Policy, Report, Snapshots, Step,
-};
-use volc_proto::{Action, Fate};
+use volc_proto::ecs::{Context, Deletion, Event, ImageId, InvalidDeletion, Policy, Report, Snapshots, Step};
+use volc_proto::{Fate, chain};
 
 use crate::Client;
 
@@ -19,7 +15,7 @@ use crate::Client;
 const TICK: Duration = Duration::from_secs(1);
 
 impl Client {
-    /// Deletes any number of images, with the default [`Policy`], and reports what became of each.
+    /// Deletes any number of images, with the default [`Policy`] and this client's timeout, and reports what became of each.
     ///
     /// A report is no success by itself: see [`Report::into_result`].
     ///
@@ -29,13 +25,15 @@ impl Client {
     pub fn delete_images(&self, ids: impl IntoIterator<Item = ImageId>, snapshots: Snapshots) -> Result<Report, InvalidDeletion> {
         // As random as a hash table's keys: enough to spread the waits of many clients.
         let jitter_seed = RandomState::new().build_hasher().finish();
-        let mut deletion = Deletion::new(ids, snapshots, Policy { jitter_seed, ..Policy::default() })?;
+        let mut deletion =
+            Deletion::new(ids, snapshots, Policy { jitter_seed, attempt_timeout: self.timeout, ..Policy::default() })?;
         Ok(self.run(&mut deletion))
     }
 
     /// Runs a deletion to its end, one attempt after another (whatever [`Policy::in_flight`] says).
     ///
-    /// It may have run before, with this client or another, and was stopped, dropped or resumed: what is settled stays so.
+    /// It may have run before, with this client or another, and was dropped or resumed: what is settled stays so. One that was
+    /// stopped sends nothing more before [`Deletion::retry_left`].
     pub fn run(&self, deletion: &mut Deletion) -> Report {
         match self.run_with(deletion, |_| Ok::<_, Infallible>(ControlFlow::Continue(()))) {
             Ok(report) => report,
@@ -51,7 +49,7 @@ impl Client {
     /// # Errors
     ///
     /// The first error of `on`, with the same effect as a break. `on` is not called again; the deletion knows all that
-    /// happened, and can be run on.
+    /// happened, and can be run on after [`Deletion::retry_left`].
     pub fn run_with<E>(
         &self,
         deletion: &mut Deletion,
@@ -79,22 +77,22 @@ impl Client {
         loop {
             let event = match deletion.step(started.elapsed()) {
                 Step::Send(mut attempt) => {
-                    let (id, timeout, at) = (attempt.id(), attempt.timeout(), self.now());
+                    let (id, name, timeout, at) = (attempt.id(), attempt.action(), attempt.timeout(), self.now());
                     let intent = attempt.intent(at);
                     let request = attempt.request(&self.endpoint, &self.credentials(), at);
                     if !tell(&intent) {
                         deletion.stop(BROKEN_OFF);
                         deletion.lost(id, started.elapsed(), Fate::Unsent, BROKEN_OFF)
                     } else {
-                        match request.map(|request| self.exchange(action(&intent), Some(id), request, timeout)) {
+                        match request.map(|request| self.exchange(name, Some(id), request, timeout)) {
                             Ok(Ok(response)) => deletion.answered(id, started.elapsed(), &response),
                             Ok(Err(lost)) => {
                                 if lost.certificate_refused() {
-                                    deletion.stop(Chain(&lost));
+                                    deletion.stop(chain(&lost));
                                 }
-                                deletion.lost(id, started.elapsed(), lost.fate(), Chain(&lost))
+                                deletion.lost(id, started.elapsed(), lost.fate(), chain(&lost))
                             }
-                            Err(error) => deletion.lost(id, started.elapsed(), Fate::Unsent, Chain(&error)),
+                            Err(error) => deletion.lost(id, started.elapsed(), Fate::Unsent, chain(&error)),
                         }
                     }
                 }
@@ -113,25 +111,5 @@ impl Client {
             Some(error) => Err(error),
             None => Ok(deletion.report()),
         }
-    }
-}
-
-/// The action of an attempt with this intent.
-fn action(intent: &Event) -> &'static str {
-    if matches!(intent, Event::Look(_)) { DescribeImages::NAME } else { DeleteImages::NAME }
-}
-
-/// An error with its sources, in one line: a report has no place for a chain.
-struct Chain<'a>(&'a dyn StdError);
-
-impl fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut source = self.0.source();
-        while let Some(error) = source {
-            write!(f, ": {error}")?;
-            source = error.source();
-        }
-        Ok(())
     }
 }

@@ -9,6 +9,7 @@ use super::draft::Pair;
 /// - It is a fixed point: read and written again it is the same.
 /// - The order in which parameters of different names were pushed does not matter; that of equal names does.
 /// - Other parameters give another text.
+/// - A list is its numbered parameters.
 ///
 /// Input: names and values in turn, each ended by a 0xFF byte; a last name without a value has an empty one.
 pub fn encode_query(data: &[u8]) {
@@ -38,6 +39,12 @@ pub fn encode_query(data: &[u8]) {
     for other in others(&sorted) {
         assert_ne!(push_all(&other).as_str(), text, "{other:?}");
     }
+
+    let values: Vec<_> = pairs.iter().map(|(_, value)| String::from_utf8_lossy(value)).collect();
+    let numbered: Query = (1..).zip(&values).map(|(number, value)| (format!("n.{number}"), value.as_bytes())).collect();
+    let mut list = Query::new();
+    list.push_list("n", &values);
+    assert_eq!(list, numbered);
 }
 
 fn pairs(data: &[u8]) -> Vec<Pair> {

@@ -133,6 +133,10 @@ fn check_error(error: &ReplyError) {
 fn check_api_error(error: &ApiError, body: &[u8]) {
     assert!(std::str::from_utf8(body).is_ok_and(|text| text.trim_start().starts_with('{')), "{error:?}");
     let _ = error.kind();
+    // An error that has neither code nor message is one all the same, and cannot be written again from what is known of it.
+    if error.code().is_empty() && error.message().is_empty() && error.code_number().unwrap_or_default() == 0 {
+        return;
+    }
     let mut written = json!({"ResponseMetadata": metadata(error.request_id(), error.action())});
     written["ResponseMetadata"]["Error"] =
         json!({"Code": error.code(), "CodeN": error.code_number(), "Message": error.message()});
@@ -162,7 +166,8 @@ fn check_excerpt(error: &Unreadable, body: &[u8]) {
     let read = String::from_utf8_lossy(&body[..body.len().min(2_048)]);
     let long = read.split(|c: char| !c.is_ascii_alphanumeric() && !"+/=_-%".contains(c)).any(|word| word.len() >= 40);
     if !long && !read.contains("AKLT") && !read.contains("AKTP") && std::str::from_utf8(body).is_ok() && read.trim() == read {
-        assert!(escaped.starts_with(error.excerpt()), "{} is not the start of {escaped}", error.excerpt());
+        // Where it is clipped, a blank may be its last character.
+        assert!(escaped.starts_with(error.excerpt().trim_end()), "{} is not the start of {escaped}", error.excerpt());
         // A character at the end may be cut off.
         assert!(escaped.len() <= error.excerpt().len() + 10, "{} is less than {escaped}", error.excerpt());
     }

@@ -7,13 +7,12 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::action::Action;
-use crate::json::{Object, Text};
+use crate::json::{List, Object, Text};
 use crate::query::Query;
-use crate::reply::{ErrorBody, printable};
+use crate::reply::{ErrorBody, clipped, printable};
 
 /// The ID of a custom image, such as `image-ebgy1og99tfct0example`. Cheap to clone.
 ///
@@ -23,6 +22,8 @@ use crate::reply::{ErrorBody, printable};
 pub struct ImageId(Arc<str>);
 
 impl ImageId {
+    pub(super) const MAX_LENGTH: usize = 128;
+
     /// Checks an ID. Blanks around it are refused, not trimmed.
     ///
     /// # Errors
@@ -30,7 +31,7 @@ impl ImageId {
     /// [`InvalidImageId`] shows what it was given.
     pub fn new(id: impl Into<String>) -> Result<Self, InvalidImageId> {
         let id = id.into();
-        let valid = (1..=128).contains(&id.len())
+        let valid = (1..=Self::MAX_LENGTH).contains(&id.len())
             && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'~' | b'-'));
         if valid { Ok(Self(id.into())) } else { Err(InvalidImageId { id }) }
     }
@@ -368,10 +369,8 @@ fn kind_of(code: &str) -> ItemErrorKind {
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Output<'a> {
     #[serde(borrow)]
-    pub(crate) operation_details: Option<Details<'a>>,
+    pub(crate) operation_details: Option<List<Object<Detail<'a>>>>,
 }
-
-pub(crate) struct Details<'a>(pub(crate) Vec<Object<Detail<'a>>>);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -394,46 +393,12 @@ impl Detail<'_> {
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Details<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        /// Ten times what a request can ask for. More would be memory for an answer that cannot be ours.
-        const MAX_DETAILS: usize = 1_000;
-
-        struct DetailsVisitor;
-
-        impl<'de> Visitor<'de> for DetailsVisitor {
-            type Value = Details<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "at most {MAX_DETAILS} details")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-                let mut details = Vec::new();
-                while let Some(detail) = seq.next_element()? {
-                    if details.len() == MAX_DETAILS {
-                        return Err(serde::de::Error::invalid_length(MAX_DETAILS + 1, &self));
-                    }
-                    // Grows by a quarter: doubling could take three times what is needed for a moment.
-                    if details.len() == details.capacity() {
-                        details.reserve_exact(details.len() / 4 + 4);
-                    }
-                    details.push(detail);
-                }
-                Ok(Details(details))
-            }
-        }
-
-        deserializer.deserialize_seq(DetailsVisitor)
-    }
-}
-
 impl<'de> Deserialize<'de> for DeleteImagesOutput {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let details = Output::deserialize(deserializer)?.operation_details.map_or(Vec::new(), |Details(details)| details);
+        let details = Output::deserialize(deserializer)?.operation_details.map_or(Vec::new(), |List(details)| details);
         let mut errors = SharedErrors::default();
         let operation_details = details.iter().map(|Object(detail)| OperationDetail {
-            image_id: detail.id().map(str::to_owned),
+            image_id: detail.id().map(|id| clipped(id, ImageId::MAX_LENGTH + 1).to_owned()),
             error: detail.failure().map(|failure| errors.of(failure)),
         });
         Ok(Self { operation_details: operation_details.collect() })

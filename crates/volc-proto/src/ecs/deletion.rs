@@ -28,7 +28,7 @@
 //!                     Ok(response) => deletion.answered(id, clock(), &response),
 //!                     Err((fate, reason)) => deletion.lost(id, clock(), fate, reason),
 //!                 },
-//!                 Err(error) => deletion.lost(id, clock(), Fate::Unsent, error),
+//!                 Err(error) => deletion.lost(id, clock(), Fate::Unsent, volc_proto::chain(&error)),
 //!             };
 //!         }
 //!         Step::Wait(time) => sleep(time),

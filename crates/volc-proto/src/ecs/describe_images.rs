@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::delete_images::ImageId;
 use crate::action::Action;
+use crate::json::List;
 use crate::query::Query;
 
 /// One page of the images that pass a filter. Without a filter: all that the account sees, public ones included.
@@ -171,7 +172,11 @@ impl DescribeImages {
     ///
     /// [`EndlessPages`] when the page leads to itself. What was read is then no complete answer.
     pub fn next_page(&self, page: &ImagePage) -> Result<Option<Self>, EndlessPages> {
-        match page.next_token.as_deref() {
+        self.after(page.next_token.as_deref())
+    }
+
+    pub(super) fn after(&self, token: Option<&str>) -> Result<Option<Self>, EndlessPages> {
+        match token {
             None | Some("") => Ok(None),
             token if token == self.next_token.as_deref() => Err(EndlessPages(())),
             Some(token) => Ok(Some(Self { next_token: Some(token.to_owned()), ..self.clone() })),
@@ -346,7 +351,8 @@ pub struct DetectionItem {
 
 /// Null, where a list belongs, is an empty one.
 fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+    let List(list) = List::deserialize(deserializer)?;
+    Ok(list)
 }
 
 #[cfg(test)]

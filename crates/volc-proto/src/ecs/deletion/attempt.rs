@@ -7,8 +7,10 @@ use http::Request;
 use super::event::{AttemptId, Event, Intent};
 use super::look::Look;
 use super::queue::Image;
+use crate::action::Action;
 use crate::credentials::Credentials;
 use crate::ecs::delete_images::{DeleteImages, ImageId, Snapshots};
+use crate::ecs::describe_images::DescribeImages;
 use crate::endpoint::{Endpoint, RequestError};
 use crate::timestamp::Timestamp;
 
@@ -38,6 +40,14 @@ impl Attempt<'_> {
     /// Its number.
     pub fn id(&self) -> AttemptId {
         self.flight.id
+    }
+
+    /// The action it sends, for those who watch: `DeleteImages`, or `DescribeImages` where it only looks.
+    pub fn action(&self) -> &'static str {
+        match self.flight.ask {
+            Ask::Delete { .. } => DeleteImages::NAME,
+            Ask::Look(_) => DescribeImages::NAME,
+        }
     }
 
     /// The images it asks for.

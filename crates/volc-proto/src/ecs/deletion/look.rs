@@ -7,14 +7,16 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use http::Response;
+use serde::Deserialize;
 
 use super::machine::Deletion;
+use super::meaning::another_action;
 use super::outcome::{Evidence, Outcome, Reason, ReasonKind, Stop};
 use super::policy::Verify;
 use super::queue::Place;
-use crate::action::Action;
-use crate::ecs::describe_images::{DescribeImages, ImagePage};
-use crate::reply::{ApiErrorKind, ReplyError, parse};
+use crate::ecs::describe_images::DescribeImages;
+use crate::json::{Integer, List, Object, Text};
+use crate::reply::{ApiErrorKind, ReplyError, parse_as};
 
 /// What the service's documents call a private image: the account's own.
 const PRIVATE: &str = "private";
@@ -26,13 +28,16 @@ pub(super) struct Look {
     pub(super) action: DescribeImages,
     /// Each image that was seen, with its visibility.
     seen: HashMap<u32, Option<String>>,
+    pages: usize,
     when: When,
-    /// Failures of this look, and looks at the same images that saw them.
-    tries: u32,
+    /// Looks that saw these images, this one included.
+    round: u32,
+    /// How often it was begun in vain.
+    failures: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum When {
+enum When {
     BeforeDeletion,
     AfterDeletion,
 }
@@ -47,17 +52,37 @@ pub(super) struct Looks {
     pub(super) refused: Option<Reason>,
 }
 
+/// `Result`, as far as a look needs it.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Page<'a> {
+    #[serde(borrow)]
+    images: Option<List<Object<Sighting<'a>>>>,
+    #[serde(borrow)]
+    next_token: Option<Text<'a>>,
+    total_count: Option<Integer>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Sighting<'a> {
+    #[serde(borrow)]
+    image_id: Option<Text<'a>>,
+    #[serde(borrow)]
+    visibility: Option<Text<'a>>,
+}
+
 /// What the answer to a look means.
-enum Sight {
-    Page(ImagePage),
+enum Sight<'a> {
+    Page(Page<'a>),
     /// The service refuses to say anything, since one of the images does not exist.
     NotFound,
-    /// The same look may succeed later.
+    /// It says nothing; the same look may succeed later.
     Failed {
         reason: Reason,
         throttled: bool,
     },
-    /// No look will.
+    /// No look will succeed.
     Refused(Reason),
 }
 
@@ -76,8 +101,12 @@ impl Looks {
         self.waiting.iter().any(|(_, look)| look.when == When::BeforeDeletion)
     }
 
-    pub(super) fn clear(&mut self) {
-        self.waiting.clear();
+    /// No more looks, for this reason.
+    pub(super) fn end(&mut self, why: impl std::fmt::Display) {
+        if !self.waiting.is_empty() {
+            self.waiting.clear();
+            self.refused.get_or_insert_with(|| Reason::new(ReasonKind::NotAsked, why));
+        }
     }
 }
 
@@ -86,12 +115,12 @@ impl Deletion {
     pub(super) fn look_before(&mut self) {
         let unseen = |index: &u32| self.images[*index as usize].place == Place::Unseen;
         let images: Vec<u32> = (0..self.images.len() as u32).filter(unseen).collect();
-        self.look_at(&images, Duration::ZERO, When::BeforeDeletion, 0);
+        self.look_at(&images, Duration::ZERO, When::BeforeDeletion, 1);
     }
 
     /// Begins to look at the images that the policy wants seen, once, when nothing is left to delete.
     pub(super) fn look_after(&mut self, now: Duration) {
-        if self.policy.verify == Verify::Never || self.looks.since.is_some() || self.stopped.is_some() {
+        if self.policy.verify == Verify::Never || self.looks.since.is_some() {
             return;
         }
         self.looks.since = Some(now);
@@ -101,101 +130,122 @@ impl Deletion {
             _ => false,
         };
         let images: Vec<u32> = (0..self.images.len() as u32).filter(wanted).collect();
-        self.look_at(&images, now, When::AfterDeletion, 0);
+        self.look_at(&images, now, When::AfterDeletion, 1);
+        if let Some(stop) = &self.stopped {
+            self.looks.end(stop);
+        }
     }
 
-    fn look_at(&mut self, images: &[u32], at: Duration, when: When, tries: u32) {
+    fn look_at(&mut self, images: &[u32], at: Duration, when: When, round: u32) {
         for images in images.chunks(usize::from(DescribeImages::MAX_RESULTS)) {
             let ids = images.iter().map(|&index| self.images[index as usize].id.clone()).collect();
             let action = DescribeImages::for_images(ids);
-            let look = Look { images: images.to_vec(), action, seen: HashMap::new(), when, tries };
+            let look = Look { images: images.to_vec(), action, seen: HashMap::new(), pages: 0, when, round, failures: 0 };
             self.looks.waiting.push_back((at, look));
         }
     }
 
     /// An answer to a look came. Returns what went wrong with it, if anything did.
-    pub(super) fn saw(&mut self, look: Look, now: Duration, response: &Response<impl AsRef<[u8]>>) -> Option<Reason> {
-        match sight(response) {
+    pub(super) fn saw(&mut self, mut look: Look, now: Duration, response: &Response<impl AsRef<[u8]>>) -> Option<Reason> {
+        let failure = match sight(response) {
             Sight::Page(page) => {
                 self.pace.accepted(&self.policy);
-                self.saw_page(look, now, &page)
+                match self.saw_page(&mut look, &page) {
+                    Ok(None) => {
+                        self.saw_all(&look, now);
+                        return None;
+                    }
+                    Ok(Some(action)) => {
+                        self.looks.waiting.push_front((now, Look { action, ..look }));
+                        return None;
+                    }
+                    Err(reason) => reason,
+                }
             }
             Sight::NotFound if look.images.len() == 1 => {
-                self.saw_all(look, now);
-                None
+                self.saw_all(&look, now);
+                return None;
             }
             Sight::NotFound => {
                 let (left, right) = look.images.split_at(look.images.len() / 2);
                 for half in [left, right] {
-                    self.look_at(half, now, look.when, look.tries);
+                    self.look_at(half, now, look.when, look.round);
                 }
-                None
+                return None;
             }
             Sight::Failed { reason, throttled } => {
                 if throttled {
                     self.pace.throttled(&self.policy);
                 }
-                self.saw_nothing(look, now, reason.clone());
-                Some(reason)
+                reason
             }
             Sight::Refused(reason) => {
                 self.give_up(&look, reason.clone());
-                Some(reason)
+                return Some(reason);
             }
-        }
+        };
+        self.saw_nothing(look, now, failure.clone());
+        Some(failure)
     }
 
-    /// No answer to a look came.
-    pub(super) fn saw_nothing(&mut self, mut look: Look, now: Duration, reason: Reason) {
-        look.tries += 1;
-        if look.tries >= self.policy.attempts {
+    /// A look brought nothing: it is begun anew, unless that was so too often.
+    pub(super) fn saw_nothing(&mut self, look: Look, now: Duration, reason: Reason) {
+        let failures = look.failures + 1;
+        if failures >= self.policy.attempts || self.stopped.is_some() {
             return self.give_up(&look, reason);
         }
-        if self.stopped.is_none() {
-            let at = now.saturating_add(self.pace.backoff(&self.policy, look.tries));
-            self.looks.waiting.push_back((at, look));
+        let at = now.saturating_add(self.pace.backoff(&self.policy, failures));
+        self.look_at(&look.images, at, look.when, look.round);
+        if let Some((_, again)) = self.looks.waiting.back_mut() {
+            again.failures = failures;
         }
     }
 
     fn give_up(&mut self, look: &Look, reason: Reason) {
-        self.looks.clear();
-        self.looks.refused = Some(reason.clone());
+        self.looks.refused.get_or_insert_with(|| reason.clone());
+        self.looks.end(&reason);
         if look.when == When::BeforeDeletion {
             self.halt(Stop::Look { why: reason });
         }
     }
 
-    fn saw_page(&mut self, mut look: Look, now: Duration, page: &ImagePage) -> Option<Reason> {
+    /// Takes in a page; the request for the next one, if there is one. An error where the answer proves nothing.
+    fn saw_page(&self, look: &mut Look, page: &Page<'_>) -> Result<Option<DescribeImages>, Reason> {
+        let proves_nothing = |what: &str| Reason::new(ReasonKind::Unreadable, what);
         let asked: HashMap<&str, u32> =
             look.images.iter().map(|&index| (self.images[index as usize].id.as_str(), index)).collect();
-        for image in &page.images {
-            // An answer may hold more than was asked for; it says nothing of our images.
-            if let Some(&index) = image.image_id.as_deref().and_then(|id| asked.get(id)) {
-                look.seen.insert(index, image.visibility.clone());
-            }
+        let total = page.total_count.and_then(|count| count.number);
+        let listed = match &page.images {
+            Some(List(images)) => images.as_slice(),
+            None if total == Some(0) => &[],
+            None => return Err(proves_nothing("the answer has no list of images")),
+        };
+        for Object(image) in listed {
+            let id = image.image_id.as_ref().map_or("", |Text(id)| id);
+            // It may be the answer to another look.
+            let Some(&index) = asked.get(id) else {
+                return Err(proves_nothing("the answer lists an image that nobody asked for"));
+            };
+            look.seen.insert(index, image.visibility.as_ref().map(|Text(visibility)| visibility.chars().take(20).collect()));
         }
-        match look.action.next_page(page) {
-            Ok(None) => {
-                self.saw_all(look, now);
-                None
-            }
-            Ok(Some(action)) => {
-                self.looks.waiting.push_front((now, Look { action, ..look }));
-                None
-            }
-            Err(error) => {
-                let reason = Reason::new(ReasonKind::Unreadable, error);
-                self.give_up(&look, reason.clone());
-                Some(reason)
-            }
+        look.pages += 1;
+        // At least one image on every page but the last.
+        if look.pages > look.images.len() + 1 {
+            return Err(proves_nothing("the answer has no end"));
         }
+        let next = look.action.after(page.next_token.as_ref().map(|Text(token)| &**token));
+        let next = next.map_err(|error| Reason::new(ReasonKind::Unreadable, error))?;
+        if next.is_none() && total.is_some_and(|total| total > look.seen.len() as i64) {
+            return Err(proves_nothing("the answer lists fewer images than it counts"));
+        }
+        Ok(next)
     }
 
     /// Every page was read: what was not seen is not there.
-    fn saw_all(&mut self, look: Look, now: Duration) {
+    fn saw_all(&mut self, look: &Look, now: Duration) {
         match look.when {
-            When::BeforeDeletion => self.saw_before(&look, now),
-            When::AfterDeletion => self.saw_after(&look, now),
+            When::BeforeDeletion => self.saw_before(look, now),
+            When::AfterDeletion => self.saw_after(look, now),
         }
     }
 
@@ -207,19 +257,19 @@ impl Deletion {
                 continue;
             }
             image.place = Place::Finished;
-            let doubt = matches!(image.outcome, Outcome::Unclear(_));
+            let untouched = matches!(&image.outcome, Outcome::NotDeleted(reason) if reason.kind() == ReasonKind::NotAsked);
             let seen = look.seen.get(&index);
             match seen {
-                // An earlier attempt, whose answer was lost, may have deleted it.
-                None if doubt => image.outcome = Outcome::Gone(Evidence::SeenAbsent),
-                None => image.outcome = Outcome::Gone(Evidence::AbsentBefore),
+                None if untouched => image.outcome = Outcome::Gone(Evidence::AbsentBefore),
+                // It was asked for before, and an attempt whose answer was lost may have deleted it.
+                None => image.outcome = Outcome::Gone(Evidence::SeenAbsent),
                 Some(Some(visibility)) if visibility != PRIVATE => {
                     let text = format_args!("it is a {visibility} image, not one of this account").to_string();
                     image.outcome = Outcome::NotOurs(Reason::new(ReasonKind::NotOurs, text));
                 }
                 Some(_) => ours.push(index),
             }
-            self.count_missing(seen.is_none() && !doubt);
+            self.count_missing(seen.is_none() && untouched);
         }
         self.queue(&ours, now, false);
         self.stop_if_none_exist(now);
@@ -227,29 +277,35 @@ impl Deletion {
 
     fn saw_after(&mut self, look: &Look, now: Duration) {
         let began = self.looks.since.unwrap_or(now);
-        let tries = look.tries + 1;
-        let next = now.saturating_add(self.pace.backoff(&self.policy, tries));
+        // A second at least: without a pause the looks would have no end.
+        let next = now.saturating_add(self.pace.backoff(&self.policy, look.round).max(Duration::from_secs(1)));
         let go_on = next <= began.saturating_add(self.policy.verify_for) && self.stopped.is_none();
         let mut there = Vec::new();
-        // Others are asked for again: their answers are to come.
-        for &index in
-            look.images.iter().filter(|&&index| self.images[index as usize].place == Place::Finished).collect::<Vec<_>>()
-        {
-            let outcome = &mut self.images[index as usize].outcome;
-            match (&*outcome, look.seen.contains_key(&index)) {
-                (Outcome::Unclear(_) | Outcome::Gone(Evidence::Acknowledged), false) => {
+        for &index in &look.images {
+            let image = &mut self.images[index as usize];
+            // Others are asked for again: their answers are to come.
+            if image.place != Place::Finished {
+                continue;
+            }
+            let outcome = &mut image.outcome;
+            if !look.seen.contains_key(&index) {
+                if matches!(outcome, Outcome::Unclear(_) | Outcome::Gone(Evidence::Acknowledged)) {
                     *outcome = Outcome::Gone(Evidence::SeenAbsent);
                 }
-                (_, false) => {}
-                (_, true) if go_on => there.push(index),
-                (Outcome::Unclear(_), true) => *outcome = still_there("it was still there", began, now),
-                (Outcome::Gone(_), true) => {
-                    *outcome = still_there("the service said that it was gone, and it was still there", began, now);
+                continue;
+            }
+            there.push(index);
+            match outcome {
+                Outcome::Gone(_) => {
+                    *outcome = still_there("the service said that it was gone, and it was still there", began, now)
                 }
-                _ => {}
+                Outcome::Unclear(reason) if reason.kind() == ReasonKind::SeenPresent => {}
+                _ => *outcome = still_there("it was still there", began, now),
             }
         }
-        self.look_at(&there, next, When::AfterDeletion, tries);
+        if go_on {
+            self.look_at(&there, next, When::AfterDeletion, look.round + 1);
+        }
     }
 }
 
@@ -258,27 +314,33 @@ fn still_there(what: &str, began: Duration, now: Duration) -> Outcome {
     Outcome::Unclear(Reason::new(ReasonKind::SeenPresent, format_args!("{what} {seconds} s after the last request for it")))
 }
 
-fn sight(response: &Response<impl AsRef<[u8]>>) -> Sight {
-    let error = match parse::<DescribeImages>(response) {
-        Ok(reply) => match reply.action {
-            Some(other) if !other.is_empty() && other != DescribeImages::NAME => {
-                let text = format_args!("the reply is to another action, {other:?}").to_string();
-                return Sight::Failed { reason: Reason::new(ReasonKind::Unreadable, text), throttled: false };
-            }
-            _ => return Sight::Page(reply.output),
-        },
+fn sight(response: &Response<impl AsRef<[u8]>>) -> Sight<'_> {
+    let error = match parse_as::<Page<'_>>(response) {
+        Ok(reply) => {
+            return match another_action::<DescribeImages>(reply.action.as_deref()) {
+                Some(reason) => Sight::Failed { reason, throttled: false },
+                None => Sight::Page(reply.output),
+            };
+        }
         Err(error) => error,
     };
     let failed = |kind, throttled| Sight::Failed { reason: Reason::new(kind, &error), throttled };
     match &error {
-        ReplyError::Api(api) if api.code() == "InvalidImage.NotFound" => Sight::NotFound,
-        ReplyError::Api(api) => match api.kind() {
-            ApiErrorKind::Throttled => failed(ReasonKind::Call, true),
-            // The driver has taken in the answer's date; the next try is signed with it.
-            ApiErrorKind::Clock => failed(ReasonKind::Call, false),
-            ApiErrorKind::Transient => failed(ReasonKind::Failed, false),
-            _ => Sight::Refused(Reason::new(ReasonKind::Call, api).with_code(api.code())),
-        },
+        ReplyError::Api(api) => {
+            if let Some(reason) = another_action::<DescribeImages>(api.action()) {
+                return Sight::Failed { reason, throttled: false };
+            }
+            let refuses = api.in_envelope() && (api.status().is_success() || api.status().is_client_error());
+            match api.kind() {
+                ApiErrorKind::Throttled => failed(ReasonKind::Call, true),
+                // The driver has taken in the answer's date; the next try is signed with it.
+                ApiErrorKind::Clock => failed(ReasonKind::Call, false),
+                _ if refuses && api.code() == "InvalidImage.NotFound" => Sight::NotFound,
+                ApiErrorKind::Transient => failed(ReasonKind::Failed, false),
+                _ if refuses => Sight::Refused(Reason::new(ReasonKind::Call, api).with_code(api.code())),
+                _ => failed(ReasonKind::Failed, false),
+            }
+        }
         ReplyError::Unreadable(_) => failed(ReasonKind::Unreadable, false),
     }
 }

@@ -21,6 +21,7 @@ use super::report::{Counts, Report};
 use crate::ecs::delete_images::{DeleteImages, ImageId, Snapshots};
 use crate::fate::Fate;
 use crate::reply::request_id_of;
+use crate::timestamp::Timestamp;
 
 /// The first images that were answered, all of which may not be missing.
 const PROBE: usize = 100;
@@ -51,6 +52,10 @@ pub struct Deletion {
     accepted: bool,
     /// Attempts before this one were sent before the clock was corrected.
     clock_corrected: Option<AttemptId>,
+    /// Attempts before this one were under way when a failure was counted.
+    burst: AttemptId,
+    /// When the service or the driver was last heard of, by the driver's clock and by the run's.
+    heard: Option<(Timestamp, Duration)>,
     /// Missing images in a row from the start; none once another verdict was seen.
     missing: Option<usize>,
 
@@ -104,6 +109,8 @@ impl Deletion {
             next_attempt: 1,
             accepted: false,
             clock_corrected: None,
+            burst: AttemptId(0),
+            heard: None,
             missing: Some(0),
             records: Vec::new(),
             foreign: Vec::new(),
@@ -138,6 +145,12 @@ impl Deletion {
     /// [`InvalidJournal::Other`] when the run began at another endpoint or in another region. Nothing may be sent then.
     pub fn begin(&mut self, context: Context) -> Result<Event, InvalidJournal> {
         self.enter(context.clone())?;
+        // The run's own clock stood still while no driver ran; a wait that the service asked for went on.
+        if let Some((at, now)) = self.heard {
+            let passed = Duration::from_secs(context.at.unix().saturating_sub(at.unix()).saturating_sub(1));
+            self.pace.rest(passed.saturating_sub(self.clock.now.saturating_sub(now)));
+        }
+        self.heard = Some((context.at, self.clock.now));
         let images = self.images.len();
         Ok(Event::Begin(Begin { version: VERSION, context, snapshots: self.snapshots, images, digest: self.digest.clone() }))
     }
@@ -289,6 +302,8 @@ impl Deletion {
     /// Whatever is under way was lost, and may have reached the service. Every driver calls it first: a driver that was
     /// dropped, or that panicked, leaves a deletion that says `Unclear` and can be run on.
     pub fn abandon(&mut self) {
+        // Nothing failed: somebody walked away.
+        self.burst = AttemptId(self.next_attempt);
         for flight in std::mem::take(&mut self.flights) {
             self.lose(flight, self.clock.now, Fate::Unknown, "the attempt was abandoned before its answer came");
         }
@@ -389,14 +404,16 @@ impl Deletion {
                 record.error = Some(reason.clone());
                 self.not_done(&images, &reason);
                 self.ask_again(&images, now, alone);
-                self.slow_down(&reason, now);
+                self.slow_down(record.attempt, &reason, now);
             }
             Meaning::Throttled(reason) => {
                 record.error = Some(reason.clone());
-                self.pace.throttled(&self.policy);
+                if record.attempt >= self.burst {
+                    self.pace.throttled(&self.policy);
+                }
                 self.not_done(&images, &reason);
                 self.ask_again(&images, now, alone);
-                self.slow_down(&reason, now);
+                self.slow_down(record.attempt, &reason, now);
             }
             Meaning::Clock(reason) => {
                 record.error = Some(reason.clone());
@@ -422,7 +439,7 @@ impl Deletion {
                     self.queue.halve(&images);
                 } else {
                     self.finish(&images);
-                    self.count_failure(&reason, now);
+                    self.count_failure(record.attempt, &reason, now);
                 }
             }
             Meaning::Maybe { reason, again } => {
@@ -435,7 +452,7 @@ impl Deletion {
                 } else {
                     self.finish(&images)
                 }
-                self.slow_down(&reason, now);
+                self.slow_down(record.attempt, &reason, now);
             }
         }
         self.recorded(record, &images)
@@ -443,6 +460,10 @@ impl Deletion {
 
     /// Keeps the record of an attempt; what is known of its images now is for the journal.
     fn recorded(&mut self, record: AttemptRecord, images: &[u32]) -> Event {
+        if let Some(at) = record.at {
+            let took = i64::try_from(record.duration.as_secs()).unwrap_or(i64::MAX);
+            self.heard = Some((at.shifted(took), self.clock.now));
+        }
         self.records.push(record.clone());
         let images = images.iter().map(|&index| {
             let Image { id, outcome, .. } = &self.images[index as usize];
@@ -554,19 +575,25 @@ impl Deletion {
     }
 
     /// Slows the run after a failure of the network or the service.
-    fn slow_down(&mut self, reason: &Reason, now: Duration) {
-        let times = self.count_failure(reason, now);
-        let wait = self.pace.backoff(&self.policy, times);
-        self.pace.hold_until(now.saturating_add(wait));
+    fn slow_down(&mut self, attempt: AttemptId, reason: &Reason, now: Duration) {
+        if let Some(times) = self.count_failure(attempt, reason, now) {
+            let wait = self.pace.backoff(&self.policy, times);
+            self.pace.hold_until(now.saturating_add(wait));
+        }
     }
 
-    /// Ends the run after too many failures of a kind.
-    fn count_failure(&mut self, reason: &Reason, now: Duration) -> u32 {
+    /// Ends the run after too many failures of a kind. Attempts that were under way when one was counted fail with it: they
+    /// say nothing new.
+    fn count_failure(&mut self, attempt: AttemptId, reason: &Reason, now: Duration) -> Option<u32> {
+        if attempt < self.burst {
+            return None;
+        }
+        self.burst = AttemptId(self.next_attempt);
         let times = self.pace.failed(reason);
         if times >= self.policy.stop_after && self.is_unfinished(now) {
             self.halt(Stop::Failing { times, why: reason.clone() });
         }
-        times
+        Some(times)
     }
 
     /// The service asked for a wait.
@@ -583,13 +610,11 @@ impl Deletion {
         // All that was to be deleted was asked for: that there is no time to look at it stops nothing.
         let only_looks =
             self.queue.ready_at(Duration::ZERO).is_none() && !self.looks.are_needed() && self.flights.iter().all(Flight::is_look);
-        if only_looks && matches!(stop, Stop::Deadline | Stop::Wait { .. }) {
-            self.looks.refused = Some(Reason::new(ReasonKind::NotAsked, stop));
-        } else {
+        self.looks.end(&stop);
+        if !(only_looks && matches!(stop, Stop::Deadline | Stop::Wait { .. })) {
             self.stopped.get_or_insert(stop);
         }
         self.queue = Queue::default();
-        self.looks.clear();
         for image in self.images.iter_mut().filter(|image| image.place == Place::Queued) {
             image.place = Place::Finished;
         }

@@ -11,7 +11,7 @@ use super::outcome::{Reason, ReasonKind};
 use crate::action::Action;
 use crate::ecs::delete_images::{Detail, ImageId, ItemError, ItemErrorKind, Output, SharedErrors};
 use crate::json::Object;
-use crate::reply::{ApiError, ApiErrorKind, ReplyError, parse_as};
+use crate::reply::{ApiError, ApiErrorKind, ReplyError, clipped, parse_as};
 
 /// What became of a whole attempt.
 #[derive(Debug, PartialEq)]
@@ -81,9 +81,13 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 
 /// An answer to another action belongs to another request: connections got mixed up, and ours may have been carried out.
 fn foreign_action<A: Action>(action: Option<&str>) -> Option<Meaning> {
+    another_action::<A>(action).map(|reason| Meaning::Maybe { reason, again: true })
+}
+
+/// Why an answer is not to this action, if it is not.
+pub(crate) fn another_action<A: Action>(action: Option<&str>) -> Option<Reason> {
     let other = action.filter(|action| !action.is_empty() && *action != A::NAME)?;
-    let text = format_args!("the reply is to another action, {other:?}").to_string();
-    Some(Meaning::Maybe { reason: Reason::new(ReasonKind::Unreadable, text), again: true })
+    Some(Reason::new(ReasonKind::Unreadable, format_args!("the reply is to another action, {other:?}")))
 }
 
 fn of_error<A: Action>(error: &ReplyError) -> Meaning {
@@ -155,7 +159,7 @@ fn per_image(asked: &[&ImageId], output: &Output<'_>) -> Meaning {
         }
     });
     let verdicts = verdicts.collect();
-    let mut foreign: Vec<String> = sorted.iter().map(|(id, _)| (*id).to_owned()).collect();
+    let mut foreign: Vec<String> = sorted.iter().map(|(id, _)| clipped(id, ImageId::MAX_LENGTH + 1).to_owned()).collect();
     foreign.dedup();
     let mut known: Vec<&str> = asked.iter().map(|id| id.as_str()).collect();
     known.sort_unstable();
@@ -165,6 +169,9 @@ fn per_image(asked: &[&ImageId], output: &Output<'_>) -> Meaning {
 
 fn verdict(detail: &Detail<'_>, errors: &mut SharedErrors) -> Verdict {
     let Some(failure) = detail.failure() else { return Verdict::Accepted };
+    if failure.is_odd() {
+        return Verdict::Open(Reason::new(ReasonKind::Contradictory, "the reply has an error of it without a code"));
+    }
     let error = errors.of(failure);
     match error.kind() {
         ItemErrorKind::NotFound => Verdict::NotFound,
@@ -274,6 +281,23 @@ mod tests {
             details(r#"[{"ImageId":"a","Error":{"Message":"x"}},{"ImageId":"b"}]"#)[..],
             [Verdict::Unknown(_), Accepted]
         ));
+    }
+
+    #[test]
+    fn an_error_that_says_something_else_is_no_success() {
+        for error in [
+            r#"{"code":"OperationDenied","message":"locked"}"#,
+            r#"{"CodeN":-1}"#,
+            r#"{"CodeN":"E42"}"#,
+            r#"{"Detail":"locked"}"#,
+        ] {
+            let verdicts = details(&format!(r#"[{{"ImageId":"a","Error":{error}}},{{"ImageId":"b"}}]"#));
+            assert!(matches!(verdicts[..], [Verdict::Open(_), Verdict::Accepted]), "{error}");
+        }
+        for error in ["{}", "null", r#"{"Code":"","Message":null}"#, r#"{"CodeN":0}"#, r#"{"Detail":"","Data":{}}"#] {
+            let verdicts = details(&format!(r#"[{{"ImageId":"a","Error":{error}}},{{"ImageId":"b"}}]"#));
+            assert!(matches!(verdicts[..], [Verdict::Accepted, Verdict::Accepted]), "{error}");
+        }
     }
 
     #[test]

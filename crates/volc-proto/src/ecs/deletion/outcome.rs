@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::ecs::delete_images::ItemError;
+use crate::reply::printable;
 
 /// What became of one image, as far as replies have told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,7 +73,8 @@ pub enum Evidence {
     NotFound,
     /// It was not found after an attempt that may have deleted it. Whether its snapshots were treated as asked is unknown.
     NotFoundAfterUnclear,
-    /// It was looked for, and was not there any more.
+    /// It was looked for, and was not there any more. Where a reply was lost, whether its snapshots were treated as asked is
+    /// unknown.
     SeenAbsent,
     /// It was looked for before anything was sent for it, and was not there.
     AbsentBefore,
@@ -83,7 +85,7 @@ impl fmt::Display for Evidence {
         f.write_str(match self {
             Self::Acknowledged => "the service accepted the deletion",
             Self::NotFound => "there is no such image in this region and account",
-            Self::SeenAbsent => "it was looked for and is not there any more",
+            Self::SeenAbsent => "it was looked for and is not there any more; if a reply was lost, look at its snapshots",
             Self::AbsentBefore => "it was not there before anything was sent",
             Self::NotFoundAfterUnclear => "not found after an attempt whose answer was lost; look at its snapshots",
         })
@@ -157,7 +159,8 @@ impl Reason {
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.text)
+        // It may have been read from a journal.
+        printable(&self.text).fmt(f)
     }
 }
 

@@ -55,6 +55,11 @@ impl Pace {
         self.asked
     }
 
+    /// Time has passed that the run's clock does not know of.
+    pub(crate) fn rest(&mut self, passed: Duration) {
+        self.asked = self.asked.saturating_sub(passed);
+    }
+
     pub(crate) fn sent(&mut self, now: Duration) {
         self.last_send = Some(now);
     }

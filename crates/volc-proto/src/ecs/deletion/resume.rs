@@ -1,9 +1,9 @@
 //! Going on where another run left off.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use super::event::{AttemptRecord, Event, Intent, InvalidJournal, VERSION};
+use super::event::{AttemptId, AttemptRecord, Event, Intent, InvalidJournal, VERSION};
 use super::machine::Deletion;
 use super::outcome::{Outcome, Reason, ReasonKind};
 use crate::ecs::delete_images::ImageId;
@@ -14,7 +14,7 @@ impl Deletion {
         let places: HashMap<ImageId, usize> =
             self.images.iter().enumerate().map(|(index, image)| (image.id.clone(), index)).collect();
         let lost = Reason::new(ReasonKind::Lost, "the run ended before its answer came");
-        let mut open: Vec<Intent> = Vec::new();
+        let mut open: BTreeMap<AttemptId, Intent> = BTreeMap::new();
         for event in events {
             if self.context.is_none() && !matches!(event, Event::Begin(_)) {
                 return Err(InvalidJournal::Begin);
@@ -32,7 +32,7 @@ impl Deletion {
                     }
                     self.enter(begin.context)?;
                     // A run that died left its attempts open: nobody will answer them.
-                    self.records.extend(open.drain(..).map(|intent| unanswered(intent, &lost)));
+                    self.records.extend(std::mem::take(&mut open).into_values().map(|intent| unanswered(intent, &lost)));
                 }
                 Event::Wait { .. } => {}
                 Event::Look(look) => self.next_attempt = self.next_attempt.max(look.attempt.0.saturating_add(1)),
@@ -42,10 +42,10 @@ impl Deletion {
                     for id in &intent.images {
                         self.learn(&places, id, Outcome::Unclear(lost.clone()), false)?;
                     }
-                    open.push(intent);
+                    open.insert(intent.attempt, intent);
                 }
                 Event::Outcome(outcome) => {
-                    open.retain(|intent| intent.attempt != outcome.attempt.attempt);
+                    open.remove(&outcome.attempt.attempt);
                     for image in outcome.images {
                         self.learn(&places, &image.id, image.outcome, outcome.attempt.look)?;
                     }
@@ -56,7 +56,7 @@ impl Deletion {
         if self.context.is_none() {
             return Err(InvalidJournal::Begin);
         }
-        self.records.extend(open.into_iter().map(|intent| unanswered(intent, &lost)));
+        self.records.extend(open.into_values().map(|intent| unanswered(intent, &lost)));
         self.retry_left();
         Ok(())
     }
