@@ -62,6 +62,8 @@ impl Failure {
 
 const KEY_ID: &str = "AKLTcanaryOfTheKeyId";
 const SECRET: &str = "canaryOfTheSecret";
+/// As long as one of the service's: what shows a part of an answer tells secrets from words by their length.
+const LONG_TOKEN: &str = "canaryOfTheTokenThatIsAsLongAsOneOfTheService/A==";
 const TOKEN: &str = "canaryOfTheToken";
 
 /// What nobody may see: of a canary, and what goes before any signature.
@@ -73,7 +75,7 @@ pub const SECRETS: [&str; 4] = [KEY_ID, SECRET, TOKEN, "Signature="];
 ///
 /// Never.
 pub fn who() -> Credentials {
-    let who = Credentials::new(KEY_ID, SECRET).and_then(|who| who.with_session_token(TOKEN));
+    let who = Credentials::new(KEY_ID, SECRET).and_then(|who| who.with_session_token(LONG_TOKEN));
     who.expect("the canaries are well formed")
 }
 

@@ -3,6 +3,7 @@
 use volc_tests::network::{BODY, Connection, GENEROUS, Server, answer, endpoint, success};
 
 use crate::adapters::Adapter;
+use crate::logs;
 use crate::table::{Expected, Seen, row};
 
 /// One call, of which the server reads one request on one connection: nothing is repeated.
@@ -69,6 +70,20 @@ fn what_the_service_would_not_say() {
         let says = "without content encoding";
         error(&format!("the encoding `{encoding}`"), says, answer("200 OK", &format!("Content-Encoding: {encoding}\r\n"), BODY));
     }
+}
+
+#[test]
+fn a_page_that_repeats_the_request() {
+    // What comes in is in ureq's log at the level `trace`, and here it is our own.
+    logs::unwatched(|| {
+        row("a page that repeats the headers of the request", &Expected::Unknown, "HTTP 400", |adapter| {
+            once(adapter, |connection| {
+                let request = connection.request().unwrap_or_default();
+                let (_, headers) = request.split_once("\r\n").unwrap();
+                connection.send(answer("400 Bad Request", &length(headers.len()), headers));
+            })
+        });
+    });
 }
 
 #[test]

@@ -36,17 +36,17 @@ pub(crate) fn watch() {
     });
 }
 
-/// For a client that is known to log secrets.
+/// For what is known to log secrets.
 pub(crate) fn unwatched<T>(run: impl FnOnce() -> T) -> T {
-    UNWATCHED.set(true);
+    let before = UNWATCHED.replace(true);
     let done = run();
-    UNWATCHED.set(false);
+    UNWATCHED.set(before);
     done
 }
 
 #[track_caller]
 pub(crate) fn assert_no_secret() {
-    let leaks = LEAKS.lock().unwrap();
+    let leaks = std::mem::take(&mut *LEAKS.lock().unwrap());
     assert!(leaks.is_empty(), "{leaks:#?}");
 }
 
