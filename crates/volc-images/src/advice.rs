@@ -13,6 +13,7 @@ pub(crate) fn advice(outcome: &Outcome) -> Option<&'static str> {
         Outcome::NotDeleted(reason) | Outcome::Unclear(reason) => {
             Some(reason.code().and_then(for_code).unwrap_or(for_kind(reason)))
         }
+        Outcome::NotOurs(_) => Some("take it off the list: only its owner can delete it"),
         _ => None,
     }
 }
@@ -47,8 +48,20 @@ fn for_kind(reason: &Reason) -> &'static str {
         ReasonKind::NotAsked => "mend what stopped the run, then go on",
         ReasonKind::Unsent => "check network, proxy and endpoint, then go on",
         ReasonKind::Call => "mend what the service says, then go on",
+        ReasonKind::SeenPresent => "look again later with volc-images list: a deletion may go on after it was accepted",
         ReasonKind::Image => "go on later: the service may be deleting it",
         _ => "go on: asking again tells",
+    }
+}
+
+/// What to do so that images can be looked at.
+pub(crate) fn to_look(code: Option<&str>) -> &'static str {
+    match code {
+        Some("AccessDenied" | "LackPolicy" | "LackProjectPolicy") => {
+            "let an administrator grant ecs:DescribeImages to the key's user"
+        }
+        Some(code) => for_code(code).unwrap_or("look the code up"),
+        None => "look for yourself with volc-images list, or go on",
     }
 }
 
@@ -59,6 +72,7 @@ pub(crate) fn after(stop: &Stop) -> Option<&'static str> {
         Stop::Wait { .. } => Some("go on later"),
         Stop::Clock { .. } => Some("set this machine's clock, then go on"),
         Stop::NoneExist => Some("where they may be missing, --missing-ok goes on all the same"),
+        Stop::Look { why } => Some(to_look(why.code())),
         Stop::Failing { .. } => Some("go on when the network and the service work again"),
         // Its reason has a code, with advice of its own.
         _ => None,

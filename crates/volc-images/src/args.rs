@@ -1,5 +1,8 @@
 //! The command line, as data.
 
+mod list;
+mod selection;
+
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -7,8 +10,11 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use volc_proto::ecs::{Policy, Snapshots};
+use volc_proto::ecs::{Policy, Snapshots, Verify};
 use volc_proto::{Region, Timestamp};
+
+pub(crate) use self::list::{List, ListForm};
+pub(crate) use self::selection::Selection;
 
 /// Deletes custom images of Volcengine ECS by the thousand. Plans first, keeps a journal, and says what became of each.
 #[derive(Debug, Parser)]
@@ -33,6 +39,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Plans a deletion, and carries it out with --yes.
     Delete(Box<Delete>),
+    /// Lists images, to look at or to delete.
+    List(Box<List>),
     /// Shows how a call is signed, to find out why a signature is refused.
     Explain(Explain),
     /// Runs a stand-in for the service on this machine. Nothing real is deleted.
@@ -48,12 +56,12 @@ pub(crate) enum Command {
 #[command(after_help = "\
 Exit codes, the first that holds:
   130  interrupted
-   64  wrong usage: nothing was sent
-    4  nothing could be done: credentials, permission, network
+   64  wrong usage, or more images than --max-images: nothing was deleted
+    4  nothing could be done: credentials, account, permission, network
     3  of some images it is unclear whether they are gone
     2  some images are not gone
     5  none of the images exists in this region for this account (0 with --missing-ok)
-    0  all images are gone; or only a plan was asked for")]
+    0  all images are gone; none was selected; or only a plan was asked for")]
 pub(crate) struct Delete {
     /// Images to delete; - reads them from standard input.
     #[arg(value_name = "IDS")]
@@ -72,6 +80,9 @@ pub(crate) struct Delete {
     pub(crate) yes: bool,
     #[command(flatten)]
     pub(crate) place: Place,
+
+    #[command(flatten)]
+    pub(crate) selection: Selection,
 
     /// Refuse longer lists.
     #[arg(long, value_name = "N", default_value_t = 1_000)]
@@ -94,6 +105,19 @@ pub(crate) struct Delete {
     /// Images that do not exist are no reason to stop, nor to complain.
     #[arg(long)]
     pub(crate) missing_ok: bool,
+    /// Which images are looked at with DescribeImages around their deletion.
+    #[arg(long, value_enum, value_name = "WHICH", default_value_t)]
+    pub(crate) verify: VerifyChoice,
+    /// How long to go on looking for images that are still there, such as 10m.
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = verify_for)]
+    pub(crate) verify_for: Duration,
+
+    /// Do not look at the images for the plan.
+    #[arg(long)]
+    pub(crate) no_look: bool,
+    /// Refuse to delete where the key belongs to another account.
+    #[arg(long, value_name = "ID")]
+    pub(crate) account: Option<String>,
 
     /// Where the journal goes; it must not exist. By default into the user's state directory.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["no_journal", "resume"])]
@@ -114,7 +138,7 @@ pub(crate) struct Delete {
 
     /// Rehearse against a stand-in inside this process, where FAULTS, as JSON, may go wrong. The images are there, but for
     /// image-missing…; image-shared…, image-copying…, image-exporting…, image-wrong-status… and image-failing… are what they
-    /// are called.
+    /// are called. A selection is made among a hundred that a team's pipelines leave.
     #[arg(
         long,
         value_name = "FAULTS",
@@ -139,6 +163,8 @@ impl Delete {
             // At least once within the time that was asked for.
             busy_every: default.busy_every.min(busy_for.max(SHORTEST_BUSY)),
             missing_ok: self.missing_ok,
+            verify: self.verify.into(),
+            verify_for: self.verify_for,
             // As random as a hash table's keys: enough to spread the waits of many clients.
             jitter_seed: RandomState::new().build_hasher().finish(),
             ..default
@@ -231,6 +257,31 @@ impl From<SnapshotChoice> for Snapshots {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum VerifyChoice {
+    /// None.
+    Never,
+    /// At the end, those that are unclear.
+    #[default]
+    Unclear,
+    /// At the end, those that are unclear and those that count as gone.
+    All,
+    /// All before anything is sent: one that is not there, or not of this account, is not asked for. At the end, those that
+    /// are unclear.
+    Before,
+}
+
+impl From<VerifyChoice> for Verify {
+    fn from(choice: VerifyChoice) -> Self {
+        match choice {
+            VerifyChoice::Never => Self::Never,
+            VerifyChoice::Unclear => Self::Unclear,
+            VerifyChoice::All => Self::All,
+            VerifyChoice::Before => Self::Before,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum Form {
     /// A table for people.
     #[default]
@@ -249,6 +300,15 @@ const SHORTEST_BUSY: Duration = Duration::from_secs(1);
 
 fn deadline(text: &str) -> Result<Duration, String> {
     duration(text, SHORTEST_DEADLINE)
+}
+
+fn older_than(text: &str) -> Result<Duration, String> {
+    let expected = || "expected a duration of at least 1 s, like 12h, 30d or 6months".to_owned();
+    humantime::parse_duration(text).ok().filter(|duration| duration.as_secs() > 0).ok_or_else(expected)
+}
+
+fn verify_for(text: &str) -> Result<Duration, String> {
+    duration(text, Duration::ZERO)
 }
 
 fn wait_busy(text: &str) -> Result<Duration, String> {

@@ -4,17 +4,22 @@ use std::collections::HashSet;
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
 
-use volc_proto::ecs::{Deletion, ImageId, Snapshots};
+use volc_proto::ecs::{Deletion, DescribeImages, ImageId, Snapshots, Visibility};
 use volc_ureq::Client;
 
+use crate::advice::to_look;
 use crate::args::{self, Form};
 use crate::exit::{Exit, Failure};
 use crate::ids::List;
 use crate::journal::{Journal, Past, default_path};
+use crate::look::Look;
 use crate::place::{Environment, Place};
 use crate::plan::{Listed, Plan};
 use crate::progress::Progress;
+use crate::read::Reader;
 use crate::run::{Ran, RequestIds, SharedJournal, run};
+use crate::seen::Seen;
+use crate::select::{Rule, Selection};
 use crate::text::{images, shell};
 use crate::{Streams, TOOL, emulator, output, table};
 
@@ -23,30 +28,47 @@ pub(crate) fn delete(
     environment: &Environment<'_>,
     streams: &mut Streams<'_>,
 ) -> Result<Exit, Failure> {
+    let rule = arguments.selection.rule().map_err(Failure::usage)?;
+    let keep = keep_list(arguments)?;
     let (journal, past) = arguments.resume.as_deref().map(Journal::open).transpose()?.unzip();
-    let (ids, listed) = select(arguments, past.as_ref(), streams)?;
-
-    let emulator = match &arguments.emulator {
-        Some(faults) => {
-            let (region, region_from) = Place::region_of_rehearsal(&arguments.place, environment);
-            let emulator = emulator::start(&ids, region.clone(), faults.as_deref())?;
-            Some((emulator.endpoint(region), region_from, emulator))
-        }
-        None => None,
+    let source = match rule {
+        Some(rule) => Source::Rule(rule),
+        None => read_list(arguments, past.as_ref(), &keep, streams)?,
     };
-    let place = match &emulator {
-        Some((endpoint, region_from, _)) => Place::rehearsal(endpoint.clone(), region_from.clone()),
+
+    let ids = match &source {
+        Source::List(ids, _) => Some(&**ids),
+        Source::Rule(_) => None,
+    };
+    let rehearsal = arguments.emulator.as_ref().map(|faults| emulator::rehearse(ids, faults, &arguments.place, environment));
+    let rehearsal = rehearsal.transpose()?;
+    let place = match &rehearsal {
+        Some(rehearsal) => rehearsal.place(),
         None => Place::find(&arguments.place, past.as_ref().map(|past| &*past.begin.context.region), environment)?,
     };
     for warning in &place.warnings {
         streams.warn(warning)?;
     }
+    if let Some(past) = &past {
+        same_place(past, &place)?;
+    }
+
+    let client = Client::new(place.endpoint.clone(), place.who.clone()).user_agent(TOOL).map_err(Failure::impossible)?;
+    let (ids, listed, selected) = match source {
+        Source::List(ids, listed) => (ids, listed, None),
+        Source::Rule(rule) => {
+            let (selection, look) = select(&rule, arguments, &client, &keep)?;
+            let (ids, kept) = (selection.to_delete(), selection.kept_by_file());
+            at_most(arguments.max_images, ids.len())?;
+            let listed = Listed { duplicates: 0, kept, emulator: rehearsal.is_some(), from: "selected" };
+            (ids, listed, Some((selection, look)))
+        }
+    };
 
     let mut request_ids = RequestIds::default();
     let mut whole_lines = 0;
     let (deletion, snapshots) = match past {
         Some(past) => {
-            same_place(&past, &place)?;
             past.events.iter().for_each(|event| request_ids.learn(event));
             whole_lines = past.length;
             let snapshots = arguments.snapshots.map_or(past.begin.snapshots, Snapshots::from);
@@ -60,7 +82,23 @@ pub(crate) fn delete(
         }
     };
     let deletion = deletion.transpose().map_err(Failure::usage)?;
-    let plan = Plan::new(&place, snapshots, arguments.chunk.into(), deletion.as_ref(), listed);
+    let mut plan = Plan::new(&place, snapshots, arguments.chunk.into(), deletion.as_ref(), listed, environment.now);
+    match selected {
+        Some((selection, mut look)) => {
+            look.saw(&plan.ids, selection.images.iter().cloned());
+            (plan.look, plan.selection) = (look, Some(selection));
+        }
+        // Last of all: what is wrong with the command line costs no request.
+        None => {
+            // What is only shown is no reason to try again and wait.
+            let attempts = if arguments.account.is_some() { arguments.attempts } else { 1 };
+            let reader = Reader::new(&client, attempts, arguments.rate);
+            plan.look = Look::at_account(&reader, arguments)?;
+            if !arguments.no_look && !plan.ids.is_empty() {
+                plan.look.at_images(&reader, &plan.ids);
+            }
+        }
+    }
 
     let decision = decide(arguments, &plan, streams)?;
     let (Decision::Yes, Some(mut deletion)) = (decision, deletion) else {
@@ -81,8 +119,7 @@ pub(crate) fn delete(
         None => streams.warn("without a journal nobody can go on with this run should it die")?,
     }
 
-    let client = Client::new(place.endpoint, place.who).user_agent(TOOL).map_err(Failure::impossible)?;
-    let progress = Progress::new(streams.bar, plan.to_delete + plan.settled, plan.settled);
+    let progress = Progress::new(streams.bar, &deletion.report());
     let ran = run(&client, &mut deletion, &SharedJournal::new(journal), progress, request_ids)?;
     let exit = Exit::of(&ran.report, ran.interrupted, ran.nothing_done, arguments.missing_ok);
     if let Some(error) = &ran.unwritten {
@@ -95,41 +132,74 @@ pub(crate) fn delete(
     Ok(exit)
 }
 
-/// The images to delete, and what else the lists say.
-fn select(arguments: &args::Delete, past: Option<&Past>, streams: &mut Streams<'_>) -> Result<(Vec<ImageId>, Listed), Failure> {
+/// Which images are meant.
+enum Source {
+    List(Vec<ImageId>, Listed),
+    Rule(Rule),
+}
+
+/// The images on the lists, and what else these say.
+fn read_list(
+    arguments: &args::Delete,
+    past: Option<&Past>,
+    keep: &HashSet<ImageId>,
+    streams: &mut Streams<'_>,
+) -> Result<Source, Failure> {
     let named = !arguments.ids.is_empty() || arguments.ids_file.is_some();
     let list = match past {
         Some(Past { list: Some(ids), .. }) if !named => List { ids: ids.clone(), ..List::default() },
         _ => List::read(&arguments.ids, arguments.ids_file.as_deref(), streams.input).map_err(Failure::usage)?,
     };
     if list.ids.is_empty() {
-        return Err(Failure::usage("expected at least one image, as an argument, in --ids-file FILE, or - for standard input"));
+        let expected = "expected at least one image, as an argument, in --ids-file FILE, or - for standard input";
+        return Err(Failure::usage(format!("{expected}; or a selection, such as --name-prefix PREFIX")));
     }
     if list.partial {
         streams.warn("the list is a page of DescribeImages that says more follow (NextToken); those are not on it")?;
     }
-    let keep: HashSet<ImageId> = match &arguments.keep_file {
-        Some(path) => {
-            let keep = List::read_file(path).map_err(Failure::usage)?;
-            if keep.partial {
-                let expected = "expected every page of DescribeImages in the keep file, but the last one says more follow";
-                return Err(Failure::usage(expected));
-            }
-            keep.ids.into_iter().collect()
-        }
-        None => HashSet::new(),
-    };
     let (kept, ids): (Vec<_>, Vec<_>) = list.ids.into_iter().partition(|id| keep.contains(id));
     if let (Some(_), false, Some(id)) = (past, named, kept.first()) {
         let expected = "expected no image of the journal's list in the keep file; a new run can leave it out";
         return Err(Failure::usage(format!("{expected}: {id}")));
     }
     // The list of a journal was short enough when its run began.
-    if past.is_none() && ids.len() > arguments.max_images {
-        let (found, most) = (images(ids.len()), images(arguments.max_images));
+    if past.is_none() {
+        at_most(arguments.max_images, ids.len())?;
+    }
+    let emulator = arguments.emulator.is_some();
+    Ok(Source::List(ids, Listed { duplicates: list.duplicates, kept, emulator, from: "on the list" }))
+}
+
+/// The images that must stay.
+fn keep_list(arguments: &args::Delete) -> Result<HashSet<ImageId>, Failure> {
+    let Some(path) = &arguments.keep_file else { return Ok(HashSet::new()) };
+    let keep = List::read_file(path).map_err(Failure::usage)?;
+    if keep.partial {
+        let expected = "expected every page of DescribeImages in the keep file, but the last one says more follow";
+        return Err(Failure::usage(expected));
+    }
+    Ok(keep.ids.into_iter().collect())
+}
+
+/// All that there is, what a rule says of it, and whose it is.
+fn select(rule: &Rule, arguments: &args::Delete, client: &Client, keep: &HashSet<ImageId>) -> Result<(Selection, Look), Failure> {
+    let reader = Reader::new(client, arguments.attempts, arguments.rate);
+    let look = Look::at_account(&reader, arguments)?;
+    let found = reader.images(DescribeImages::new().visibility(Visibility::Private)).map_err(|error| {
+        let advice = to_look(error.code());
+        Failure::impossible(format!("the images to select from cannot be read: {error}; to do: {advice}"))
+    })?;
+    let seen = found.into_iter().filter_map(|found| Seen::new(found.image)).collect();
+    // Ages are measured by the service's clock: its answers have told it by now.
+    Ok((rule.select(seen, look.account.as_deref(), keep, client.now()), look))
+}
+
+fn at_most(most: usize, found: usize) -> Result<(), Failure> {
+    if found > most {
+        let (found, most) = (images(found), images(most));
         return Err(Failure::usage(format!("expected at most {most}, not {found}; --max-images N allows more")));
     }
-    Ok((ids, Listed { duplicates: list.duplicates, kept, emulator: arguments.emulator.is_some() }))
+    Ok(())
 }
 
 fn new_journal(arguments: &args::Delete, plan: &Plan, environment: &Environment<'_>) -> Result<Option<Journal>, Failure> {
@@ -225,11 +295,9 @@ fn show_result(
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-    use volc_proto::Timestamp;
-
     use super::*;
     use crate::args::{Arguments, Command};
+    use clap::Parser;
 
     #[test]
     fn only_the_number_itself_is_a_yes() {
@@ -246,7 +314,7 @@ mod tests {
         let Arguments { command: Command::Delete(arguments), .. } = Arguments::parse_from(common.iter().chain(arguments)) else {
             panic!("it is a deletion")
         };
-        let environment = Environment { variable: &|_| None, home: None, now: Timestamp::MAX };
+        let environment = Environment { variable: &|_| None, home: None, now: volc_proto::Timestamp::MAX };
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let mut streams = Streams { input: &mut input.as_bytes(), out: &mut out, err: &mut err, can_ask: true, bar: false };
         delete(&arguments, &environment, &mut streams).unwrap();
@@ -264,7 +332,7 @@ mod tests {
     fn whoever_types_anything_else_has_sent_nothing() {
         let (out, err) = on_terminal(&["image-a", "image-b"], "1\n");
         assert!(err.ends_with("type the number of images: "), "{err}");
-        assert!(!out.contains("Plan") && out.contains("Nothing was sent."), "{out}");
+        assert!(!out.contains("Plan") && out.contains("Nothing was deleted."), "{out}");
         let (out, _) = on_terminal(&["image-a", "--output", "json"], "no\n");
         assert!(out.contains("\"executed\": false"), "{out}");
     }
@@ -274,7 +342,7 @@ mod tests {
         for arguments in [&["-"][..], &["--ids-file", "-"]] {
             let (out, err) = on_terminal(arguments, "image-a\n1\n1\n");
             assert_eq!(err, "");
-            assert!(out.contains("Nothing was sent."), "{out}");
+            assert!(out.contains("Nothing was deleted."), "{out}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use volc_emulator::{Builder, Emulator, Image, ImageState};
 use volc_proto::ecs::ImageId;
@@ -10,6 +10,7 @@ use volc_proto::{Credentials, Region, Timestamp};
 
 use crate::args;
 use crate::exit::{Exit, Failure};
+use crate::place::{Environment, Place};
 use crate::text::shell;
 
 /// Every run against the emulator says so.
@@ -26,10 +27,42 @@ pub(crate) fn credentials() -> Credentials {
     Credentials::new(ACCESS_KEY_ID, SECRET_ACCESS_KEY).expect("visible ASCII")
 }
 
-/// An emulator in which these images are what their IDs say.
-pub(crate) fn start(ids: &[ImageId], region: Region, scenario: Option<&Path>) -> Result<Emulator, Failure> {
-    let images = ids.iter().filter_map(|id| image(id.as_str()));
-    builder(region, scenario)?.images(images).start().map_err(Failure::impossible)
+/// An emulator inside this process, for one command.
+pub(crate) struct Rehearsal {
+    emulator: Emulator,
+    region: Region,
+    region_from: String,
+}
+
+/// Images in a rehearsal that is not about a list.
+const GENERATED: usize = 100;
+
+/// Of an image that is named, in seconds: 40 days.
+const AGE: i64 = 40 * 86_400;
+
+/// Starts an emulator in which these images are what their IDs say; without any, those that pipelines leave are there.
+pub(crate) fn rehearse(
+    ids: Option<&[ImageId]>,
+    faults: &Option<PathBuf>,
+    flags: &args::Place,
+    environment: &Environment<'_>,
+) -> Result<Rehearsal, Failure> {
+    let (region, region_from) = Place::region_of_rehearsal(flags, environment);
+    let images = match ids {
+        Some(ids) => {
+            let made = environment.now.shifted(-AGE);
+            ids.iter().filter_map(|id| Some(image(id.as_str())?.created_at(made))).collect()
+        }
+        None => Image::generate(GENERATED, SEED, environment.now),
+    };
+    let builder = builder(region.clone(), faults.as_deref())?.images(images);
+    Ok(Rehearsal { emulator: builder.start().map_err(Failure::impossible)?, region, region_from })
+}
+
+impl Rehearsal {
+    pub(crate) fn place(&self) -> Place {
+        Place::rehearsal(self.emulator.endpoint(self.region.clone()), self.region_from.clone())
+    }
 }
 
 /// Serves until the process ends. Standard output gets what a shell needs, standard error what people need.

@@ -42,10 +42,10 @@ impl Exit {
         }
     }
 
-    /// What a run came to. `nothing_done`: none of its requests can have been carried out.
+    /// What a run came to. `nothing_done`: none of its deletions can have been carried out.
     pub(crate) fn of(report: &Report, interrupted: bool, nothing_done: bool, missing_ok: bool) -> Self {
         let (counts, all) = (report.counts(), report.outcomes().len());
-        let missing = report.outcomes().all(|(_, outcome)| matches!(outcome, Outcome::Gone(Evidence::NotFound)));
+        let missing = report.outcomes().all(|(_, outcome)| was_missing(outcome));
         let codes = [
             (interrupted, Self::Interrupted),
             (nothing_done && counts.gone + counts.refused < all, Self::NothingDone),
@@ -55,6 +55,11 @@ impl Exit {
         ];
         codes.into_iter().find_map(|(holds, exit)| holds.then_some(exit)).unwrap_or(Self::Fine)
     }
+}
+
+/// Whether the image was not there when this run came.
+pub(crate) fn was_missing(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Gone(Evidence::NotFound | Evidence::AbsentBefore))
 }
 
 impl From<Exit> for ExitCode {

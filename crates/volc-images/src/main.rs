@@ -6,13 +6,19 @@ mod delete;
 mod emulator;
 mod exit;
 mod explain;
+mod groups;
 mod ids;
 mod journal;
+mod list;
+mod look;
 mod output;
 mod place;
 mod plan;
 mod progress;
+mod read;
 mod run;
+mod seen;
+mod select;
 mod table;
 mod text;
 
@@ -88,6 +94,7 @@ fn run(command: &Command, streams: &mut Streams<'_>) -> Result<Exit, Failure> {
         Environment { variable: &|name| std::env::var(name).ok(), home: std::env::home_dir(), now: SystemTime::now().into() };
     match command {
         Command::Delete(arguments) => delete::delete(arguments, &environment, streams),
+        Command::List(arguments) => list::list(arguments, &environment, streams),
         Command::Explain(arguments) => explain::explain(arguments, &environment, streams),
         Command::Emulator(arguments) => emulator::serve(arguments, environment.now, streams.out, streams.err),
         Command::Completions { shell } => {

@@ -6,13 +6,14 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use serde::Serialize;
-use volc_proto::ecs::{AttemptRecord, Counts, ImageId, Outcome, Stop};
+use volc_proto::ecs::{AttemptRecord, Counts, ImageId, Outcome, Reason, Stop};
 
 use crate::TOOL;
 use crate::args::Form;
 use crate::exit::Exit;
 use crate::plan::Plan;
 use crate::run::Ran;
+use crate::seen::Seen;
 
 const VERSION: u32 = 1;
 
@@ -31,6 +32,9 @@ struct Image<'a> {
     id: &'a ImageId,
     #[serde(flatten)]
     outcome: Option<&'a Outcome>,
+    /// What a look before the deletion saw: null where it was not there, and missing where nobody looked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seen: Option<Option<&'a Seen>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<&'a str>,
 }
@@ -49,6 +53,7 @@ struct Ending<'a> {
     journal: Option<&'a Path>,
     counts: Counts,
     stopped: Option<&'a Stop>,
+    unverified: Option<&'a Reason>,
     foreign: &'a [String],
 }
 
@@ -76,7 +81,7 @@ enum Line<'a> {
 
 /// A plan that was not carried out.
 pub(crate) fn write_plan(out: &mut dyn Write, form: Form, plan: &Plan) -> io::Result<()> {
-    let images = plan.ids.iter().map(|id| Image { id, outcome: None, request_id: None }).collect();
+    let images = plan.ids.iter().map(|id| Image { id, outcome: None, seen: plan.seen(id), request_id: None }).collect();
     let head = Head { version: VERSION, tool: TOOL, executed: false, plan };
     write(out, form, &Document { head, attempts: None, images, tail: Tail { exit_code: Exit::Fine, ending: None } })
 }
@@ -91,12 +96,13 @@ pub(crate) fn write_result(
     journal: Option<&Path>,
 ) -> io::Result<()> {
     let report = &ran.report;
-    let image = |(id, outcome)| Image { id, outcome: Some(outcome), request_id: ran.request_ids.of(id) };
+    let image = |(id, outcome)| Image { id, outcome: Some(outcome), seen: plan.seen(id), request_id: ran.request_ids.of(id) };
     let ending = Ending {
         interrupted: ran.interrupted,
         journal,
         counts: report.counts(),
         stopped: report.stopped(),
+        unverified: report.unverified(),
         foreign: report.foreign(),
     };
     let document = Document {

@@ -1,12 +1,17 @@
 //! What a deletion would send. Sends nothing, and knows nothing that could.
 
+use std::collections::HashSet;
 use std::io::{self, Write};
 
 use serde::Serialize;
+use volc_proto::Timestamp;
 use volc_proto::ecs::{Deletion, ImageId, Snapshots};
 
+use crate::look::{Look, sum};
 use crate::place::Place;
-use crate::text::{BOLD, DOUBT, counted, ids, images, number, paragraph};
+use crate::seen::{Seen, absent_row, header, row};
+use crate::select::Selection;
+use crate::text::{BOLD, DOUBT, columns, counted, ids, images, number, paragraph, printable};
 
 /// What will be sent, where, and for whom.
 #[derive(Debug, Serialize)]
@@ -24,8 +29,16 @@ pub(crate) struct Plan {
     pub(crate) requests: usize,
     #[serde(flatten)]
     listed: Listed,
+    #[serde(flatten)]
+    pub(crate) look: Look,
+    /// What was chosen among, where images were not listed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) selection: Option<Selection>,
     not_checked: [&'static str; 3],
 
+    /// When it was made: the ages of images are as of then.
+    #[serde(skip)]
+    now: Timestamp,
     #[serde(skip)]
     chunk: usize,
     #[serde(skip)]
@@ -35,6 +48,9 @@ pub(crate) struct Plan {
     /// The images to ask for.
     #[serde(skip)]
     pub(crate) ids: Vec<ImageId>,
+    /// The same.
+    #[serde(skip)]
+    asked: HashSet<ImageId>,
 }
 
 /// What the lists came to, besides the images to delete.
@@ -44,6 +60,9 @@ pub(crate) struct Listed {
     /// Images on the list that were left out, since they must stay.
     pub(crate) kept: Vec<ImageId>,
     pub(crate) emulator: bool,
+    /// Where the images come from, in a sentence.
+    #[serde(skip)]
+    pub(crate) from: &'static str,
 }
 
 /// What the plan cannot know: nothing of this is looked at before an image is deleted.
@@ -53,8 +72,15 @@ const NOT_CHECKED: [&str; 3] = ["instances", "launch templates", "scaling groups
 const SHOWN: usize = 10;
 
 impl Plan {
-    /// `deletion`: none when all images on the list are to be kept.
-    pub(crate) fn new(place: &Place, snapshots: Snapshots, chunk: usize, deletion: Option<&Deletion>, listed: Listed) -> Self {
+    /// `deletion`: none when there is nothing to delete.
+    pub(crate) fn new(
+        place: &Place,
+        snapshots: Snapshots,
+        chunk: usize,
+        deletion: Option<&Deletion>,
+        listed: Listed,
+        now: Timestamp,
+    ) -> Self {
         let report = deletion.map(Deletion::report);
         let outcomes = || report.iter().flat_map(|report| report.outcomes());
         let ids: Vec<_> = outcomes().filter(|(_, outcome)| !outcome.is_settled()).map(|(id, _)| id.clone()).collect();
@@ -68,10 +94,14 @@ impl Plan {
             settled: outcomes().count() - ids.len(),
             requests: ids.len().div_ceil(chunk),
             listed,
+            look: Look::default(),
+            selection: None,
+            now,
             not_checked: NOT_CHECKED,
             chunk,
             region_from: place.region_from.clone(),
             key_from: place.who_from.clone(),
+            asked: ids.iter().cloned().collect(),
             ids,
         }
     }
@@ -80,6 +110,11 @@ impl Plan {
         writeln!(out, "{BOLD}Plan{BOLD:#}")?;
         let line = |out: &mut dyn Write, name: &str, text: &str| paragraph(out, &format!("  {name:<14}"), text);
         line(out, "access key", &format!("{} ({})", self.key_id, self.key_from))?;
+        match (&self.look.account, &self.look.account_unknown) {
+            (Some(account), _) => line(out, "account", account)?,
+            (None, Some(why)) => line(out, "account", &format!("unknown: {why}"))?,
+            (None, None) => {}
+        }
         line(out, "region", &format!("{} ({})", self.region, self.region_from))?;
         line(out, "endpoint", &self.endpoint)?;
         line(
@@ -102,24 +137,58 @@ impl Plan {
             besides.push(format!("{} kept", number(self.listed.kept.len())));
         }
         let besides = if besides.is_empty() { String::new() } else { format!(" ({})", besides.join(", ")) };
-        line(out, "to delete", &format!("{}{besides}", images(self.to_delete)))?;
+        let size = self.look.size_gib.map(|size| format!(", {} GiB", gib(size))).unwrap_or_default();
+        line(out, "to delete", &format!("{}{size}{besides}", images(self.to_delete)))?;
         let requests = counted(self.requests, "request");
         line(out, "in", &format!("{requests} of up to {}, more where one has to be repeated", images(self.chunk)))?;
+        if let Some(why) = &self.look.not_looked {
+            line(out, "not looked at", why)?;
+        }
         line(out, "not checked", "whether instances, launch templates or scaling groups still use an image")?;
         if !self.listed.kept.is_empty() {
-            writeln!(out, "\n{DOUBT}Kept{DOUBT:#}: on the list, but in the keep file")?;
+            writeln!(out, "\n{DOUBT}Kept{DOUBT:#}: {}, but in the keep file", self.listed.from)?;
             ids(out, &self.listed.kept)?;
         }
-        if self.ids.is_empty() {
-            return Ok(());
+        match &self.selection {
+            Some(selection) => selection.write(out, self.now, verbose)?,
+            None if self.ids.is_empty() => {}
+            None => self.write_images(out, verbose)?,
         }
+        self.write_snapshots(out, verbose)
+    }
+
+    fn write_images(&self, out: &mut dyn Write, verbose: bool) -> io::Result<()> {
         writeln!(out, "\nImages to delete")?;
-        let shown = if verbose { self.ids.len() } else { self.ids.len().min(SHOWN) };
-        ids(out, &self.ids[..shown])?;
-        if self.ids.len() > shown {
-            writeln!(out, "  and {} more; -v shows them all", number(self.ids.len() - shown))?;
+        let shown = &self.ids[..if verbose { self.ids.len() } else { self.ids.len().min(SHOWN) }];
+        if self.look.looked {
+            header(out, "NOTE")?;
+            for id in shown {
+                match self.look.images.get(id) {
+                    Some(image) => row(out, image, self.now, &image.note())?,
+                    None => absent_row(out, id, "is not there")?,
+                }
+            }
+        } else {
+            ids(out, shown)?;
         }
-        Ok(())
+        more(out, self.ids.len(), shown.len())
+    }
+
+    fn write_snapshots(&self, out: &mut dyn Write, verbose: bool) -> io::Result<()> {
+        let Some(all) = self.look.bound_snapshots.as_ref().filter(|all| !all.is_empty()) else { return Ok(()) };
+        let (count, gib) = (counted(all.len(), "snapshot"), gib(sum(all.iter().map(|snapshot| snapshot.size_gib))));
+        match self.snapshots {
+            Snapshots::Keep => writeln!(out, "\n{count} of {gib} GiB will stay, and go on costing money")?,
+            _ => writeln!(out, "\n{count} of {gib} GiB will go with the images")?,
+        }
+        let shown = &all[..if verbose { all.len() } else { all.len().min(SHOWN) }];
+        columns(out, shown.iter().map(|snapshot| printable(&snapshot.id)))?;
+        more(out, all.len(), shown.len())
+    }
+
+    /// What a look saw of an image: none where nobody looked.
+    pub(crate) fn seen(&self, id: &ImageId) -> Option<Option<&Seen>> {
+        (self.look.looked && self.asked.contains(id)).then(|| self.look.images.get(id))
     }
 
     /// The last line of a plan: that nothing happened, and how to go on.
@@ -128,8 +197,19 @@ impl Plan {
             writeln!(out, "{}", crate::emulator::NOTHING_REAL)?;
         }
         match self.to_delete {
-            0 => writeln!(out, "Nothing was sent, and there is nothing to send."),
-            count => writeln!(out, "Nothing was sent. To delete {}: the same command with --yes", images(count)),
+            0 => writeln!(out, "Nothing was deleted, and there is nothing to delete."),
+            count => writeln!(out, "Nothing was deleted. To delete {}: the same command with --yes", images(count)),
         }
     }
+}
+
+fn more(out: &mut dyn Write, all: usize, shown: usize) -> io::Result<()> {
+    match all - shown {
+        0 => Ok(()),
+        left => writeln!(out, "  and {} more; -v shows them all", number(left)),
+    }
+}
+
+fn gib(size: i64) -> String {
+    number(size.try_into().unwrap_or(0))
 }

@@ -1,10 +1,11 @@
 //! What is going on, on standard error: a bar on a terminal, a line for each request elsewhere.
 
+use std::collections::HashSet;
 use std::io::{self, Write};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use volc_proto::ecs::{AttemptOutcome, Event, Outcome};
+use volc_proto::ecs::{AttemptOutcome, Event, ImageId, Outcome, Report};
 
 use crate::text::{counted, number, printable};
 
@@ -13,17 +14,20 @@ use crate::text::{counted, number, printable};
 pub(crate) struct Progress {
     bar: Option<ProgressBar>,
     total: usize,
-    settled: usize,
+    settled: HashSet<ImageId>,
     waiting: bool,
 }
 
 impl Progress {
-    /// Of `total` images, this many are settled already.
-    pub(crate) fn new(on_terminal: bool, total: usize, settled: usize) -> Self {
+    /// The images of a report, some of which may be settled already.
+    pub(crate) fn new(on_terminal: bool, report: &Report) -> Self {
+        let total = report.outcomes().len();
+        let settled = report.outcomes().filter(|(_, outcome)| outcome.is_settled()).map(|(id, _)| id.clone());
+        let settled: HashSet<_> = settled.collect();
         let bar = on_terminal.then(|| {
             // 66 columns at most, with a million images.
             let style = ProgressStyle::with_template("{bar:24} {human_pos} of {human_len} settled  {elapsed}  {msg}");
-            let bar = ProgressBar::new(total as u64).with_position(settled as u64);
+            let bar = ProgressBar::new(total as u64).with_position(settled.len() as u64);
             // A template of ours that indicatif cannot read would show in every run; its own style does then.
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
             bar.enable_steady_tick(Duration::from_millis(250));
@@ -39,7 +43,7 @@ impl Progress {
 
     pub(crate) fn show(&mut self, event: &Event) {
         match event {
-            Event::Intent(intent) => {
+            Event::Intent(intent) | Event::Look(intent) => {
                 if let Some(bar) = &self.bar {
                     bar.set_message(format!("request {}", intent.attempt));
                 }
@@ -60,18 +64,24 @@ impl Progress {
     }
 
     fn outcome(&mut self, outcome: &AttemptOutcome) {
-        // What is settled is never sent again, so that nothing counts twice.
-        self.settled += outcome.images.iter().filter(|image| image.outcome.is_settled()).count();
-        let text = format!("request {}: {}", outcome.attempt.attempt, summary(outcome));
+        for image in &outcome.images {
+            // A look may see that an image is there which counted as gone.
+            match image.outcome.is_settled() {
+                true => self.settled.insert(image.id.clone()),
+                false => self.settled.remove(&image.id),
+            };
+        }
+        let look = if outcome.attempt.look { " (a look)" } else { "" };
+        let text = format!("request {}{look}: {}", outcome.attempt.attempt, summary(outcome));
         match &self.bar {
             Some(bar) => {
-                bar.set_position(self.settled as u64);
+                bar.set_position(self.settled.len() as u64);
                 // What went wrong stays on the screen above the bar.
                 if outcome.attempt.error.is_some() {
                     bar.println(text);
                 }
             }
-            None => self.notes().line(&format!("{text}; {} of {} settled", number(self.settled), number(self.total))),
+            None => self.notes().line(&format!("{text}; {} of {} settled", number(self.settled.len()), number(self.total))),
         }
     }
 
@@ -104,8 +114,9 @@ fn summary(outcome: &AttemptOutcome) -> String {
     let counts = [
         (count(|outcome| matches!(outcome, Outcome::Gone(_))), "gone"),
         (count(|outcome| matches!(outcome, Outcome::Refused(_))), "refused"),
+        (count(|outcome| matches!(outcome, Outcome::NotOurs(_))), "not ours"),
         (count(|outcome| matches!(outcome, Outcome::Busy(_))), "busy"),
-        (count(|outcome| matches!(outcome, Outcome::NotDeleted(_))), "not deleted"),
+        (count(|outcome| matches!(outcome, Outcome::NotDeleted(_))), if outcome.attempt.look { "there" } else { "not deleted" }),
         (count(|outcome| matches!(outcome, Outcome::Unclear(_))), "unclear"),
     ];
     let some: Vec<_> = counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} {what}", number(*n))).collect();

@@ -18,7 +18,7 @@ use crate::progress::{Notes, Progress};
 pub(crate) struct Ran {
     pub(crate) report: Report,
     pub(crate) interrupted: bool,
-    /// None of this run's requests can have been carried out.
+    /// None of this run's deletions can have been carried out.
     pub(crate) nothing_done: bool,
     /// The last request whose answer spoke of an image.
     pub(crate) request_ids: RequestIds,
@@ -80,7 +80,9 @@ pub(crate) fn run(
     let ran = client.run_with(deletion, |event| {
         journal.record(event)?;
         request_ids.learn(event);
-        if let Event::Outcome(outcome) = event {
+        if let Event::Outcome(outcome) = event
+            && !outcome.attempt.look
+        {
             nothing_done &= outcome.attempt.error.as_ref().is_some_and(was_not_carried_out);
         }
         progress.show(event);

@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use anstyle::Style;
 use volc_proto::ecs::{AttemptRecord, Evidence, ImageId, Outcome, Reason, ReasonKind, Report, Stop};
 
-use crate::advice::{advice, after};
+use crate::advice::{advice, after, to_look};
+use crate::exit::was_missing;
 use crate::run::Ran;
 use crate::text::{BAD, BOLD, DOUBT, GOOD, WIDTH, images, number, paragraph, printable};
 
@@ -51,6 +52,12 @@ pub(crate) fn write(out: &mut dyn Write, ran: &Ran, verbose: bool) -> io::Result
             after(stop).map_or(Ok(()), |advice| paragraph(out, "  to do: ", advice))?;
         }
         None => {}
+    }
+    // Where this ended the run, it was told already.
+    let told = matches!(ran.report.stopped(), Some(Stop::Look { .. }));
+    if let Some(why) = ran.report.unverified().filter(|_| !told) {
+        paragraph(out, "Not looked at: ", &why.to_string())?;
+        paragraph(out, "  to do: ", to_look(why.code()))?;
     }
     summary(out, &ran.report)
 }
@@ -108,7 +115,7 @@ impl<'a> Kind<'a> {
         let message = match self.outcome {
             Outcome::Gone(evidence) => evidence.to_string(),
             Outcome::Refused(error) | Outcome::Busy(error) => error.message().to_owned(),
-            Outcome::NotDeleted(reason) | Outcome::Unclear(reason) => reason.to_string(),
+            Outcome::NotOurs(reason) | Outcome::NotDeleted(reason) | Outcome::Unclear(reason) => reason.to_string(),
             outcome => outcome.to_string(),
         };
         writeln!(out, "\n{BOLD}{}: {}{BOLD:#} ({})", self.word, self.why, images(self.ids.len()))?;
@@ -124,8 +131,11 @@ fn words(outcome: &Outcome) -> (u8, &'static str, Style, String) {
         Outcome::Unclear(reason) => (0, "unclear", DOUBT, code_or_kind(reason)),
         Outcome::NotDeleted(reason) => (1, "not deleted", BAD, code_or_kind(reason)),
         Outcome::Refused(error) => (2, "refused", BAD, printable(error.code())),
+        Outcome::NotOurs(reason) => (2, "not ours", BAD, code_or_kind(reason)),
         Outcome::Busy(error) => (3, "busy", BAD, printable(error.code())),
         Outcome::Gone(Evidence::NotFoundAfterUnclear) => (4, "gone", DOUBT, "not there after a lost answer".to_owned()),
+        Outcome::Gone(Evidence::SeenAbsent) => (5, "gone", GOOD, "looked for, and not there any more".to_owned()),
+        Outcome::Gone(Evidence::AbsentBefore) => (5, "gone", GOOD, "was not there before".to_owned()),
         Outcome::Gone(Evidence::NotFound) => (5, "gone", GOOD, "was not there".to_owned()),
         Outcome::Gone(Evidence::Acknowledged) => (6, "gone", GOOD, "deleted".to_owned()),
         Outcome::Gone(evidence) => (6, "gone", GOOD, evidence.to_string()),
@@ -145,6 +155,8 @@ fn kind(reason: &Reason) -> &'static str {
         ReasonKind::Unreadable => "answer unreadable",
         ReasonKind::NotListed => "not in the answer",
         ReasonKind::Contradictory => "answer contradicts itself",
+        ReasonKind::SeenPresent => "seen, still there",
+        ReasonKind::NotOurs => "another account's, or public",
         ReasonKind::Image => "its error settles nothing",
         _ => "unknown",
     }
@@ -162,12 +174,13 @@ fn cause(stop: &Stop) -> String {
 
 /// What a support ticket wants.
 fn attempts(out: &mut dyn Write, attempts: &[AttemptRecord]) -> io::Result<()> {
-    writeln!(out, "\n{BOLD}{:>7}  {:16}  {:>6}  {:>6}  REQUEST ID{BOLD:#}", "REQUEST", "SENT", "IMAGES", "STATUS")?;
+    writeln!(out, "\n{BOLD}{:>7}  {:16}  {:>8}  {:>6}  REQUEST ID{BOLD:#}", "REQUEST", "SENT", "IMAGES", "STATUS")?;
     for attempt in attempts {
         let sent = attempt.at.map(|at| at.to_string()).unwrap_or_default();
         let status = attempt.status.map_or_else(|| "-".to_owned(), |status| status.to_string());
         let id = attempt.request_id.as_deref().map_or_else(|| "-".to_owned(), printable);
-        writeln!(out, "{:>7}  {sent:16}  {:>6}  {status:>6}  {id}", attempt.attempt.to_string(), attempt.asked)?;
+        let asked = format!("{}{}", if attempt.look { "look " } else { "" }, attempt.asked);
+        writeln!(out, "{:>7}  {sent:16}  {asked:>8}  {status:>6}  {id}", attempt.attempt.to_string())?;
         if let Some(error) = &attempt.error {
             paragraph(out, "         ", &error.to_string())?;
         }
@@ -179,11 +192,17 @@ fn attempts(out: &mut dyn Write, attempts: &[AttemptRecord]) -> io::Result<()> {
 fn summary(out: &mut dyn Write, report: &Report) -> io::Result<()> {
     let counts = report.counts();
     let all = report.outcomes().len();
-    let missing = report.outcomes().filter(|(_, outcome)| matches!(outcome, Outcome::Gone(Evidence::NotFound))).count();
+    let missing = report.outcomes().filter(|(_, outcome)| was_missing(outcome)).count();
+    let not_ours = report.outcomes().filter(|(_, outcome)| matches!(outcome, Outcome::NotOurs(_))).count();
     let missing = if missing > 0 { format!(" ({} not there before)", number(missing)) } else { String::new() };
     let mut text = format!("{} of {} gone{missing}", number(counts.gone), images(all));
-    let others =
-        [(counts.unclear, "unclear"), (counts.not_deleted, "not deleted"), (counts.refused, "refused"), (counts.busy, "busy")];
+    let others = [
+        (counts.unclear, "unclear"),
+        (counts.not_deleted, "not deleted"),
+        (counts.refused - not_ours, "refused"),
+        (not_ours, "not ours"),
+        (counts.busy, "busy"),
+    ];
     for (count, word) in others.into_iter().filter(|(count, _)| *count > 0) {
         text += &format!(", {} {word}", number(count));
     }

@@ -53,9 +53,15 @@ pub(crate) fn paragraph(out: &mut dyn Write, first: &str, text: &str) -> io::Res
 
 /// IDs in as many columns as fit.
 pub(crate) fn ids(out: &mut dyn Write, ids: &[ImageId]) -> io::Result<()> {
-    let widest = ids.iter().map(|id| id.as_str().len()).max().unwrap_or(0);
-    for row in ids.chunks(((WIDTH - 2) / (widest + 2)).max(1)) {
-        let row: String = row.iter().map(|id| format!("  {id:widest$}")).collect();
+    columns(out, ids.iter().map(ToString::to_string))
+}
+
+/// Words in as many columns as fit.
+pub(crate) fn columns(out: &mut dyn Write, words: impl Iterator<Item = String>) -> io::Result<()> {
+    let words: Vec<_> = words.collect();
+    let widest = words.iter().map(String::len).max().unwrap_or(0);
+    for row in words.chunks(((WIDTH - 2) / (widest + 2)).max(1)) {
+        let row: String = row.iter().map(|word| format!("  {word:widest$}")).collect();
         writeln!(out, "{}", row.trim_end())?;
     }
     Ok(())

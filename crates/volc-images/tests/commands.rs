@@ -105,8 +105,10 @@ fn a_rehearsal_says_in_every_form_that_nothing_real_is_deleted() {
 
 #[test]
 fn faults_can_be_rehearsed() {
-    let faults =
-        file(r#"[{"when": {"requests": [1]}, "fault": {"api-error": {"code": "InvalidAccessKey", "after_deletion": false}}}]"#);
+    let faults = file(
+        r#"[{"when": {"requests": [1]}, "action": "DeleteImages",
+            "fault": {"api-error": {"code": "InvalidAccessKey", "after_deletion": false}}}]"#,
+    );
     let flag = format!("--emulator={}", faults.display());
     let mut command = volc_images();
     command.args(["delete", &flag, "--snapshots", "keep", "image-a", "--yes"]);

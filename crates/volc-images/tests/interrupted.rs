@@ -27,7 +27,7 @@ impl Run {
         let gate = Gate::new(emulator.address());
         let journal = folder().join("journal.jsonl");
         let flags = ["image-a", "image-b", "image-c", "--chunk", "1", "--yes", "--output", "json", "--journal"];
-        let mut child = start(delete_at(&gate.url()).args(flags).arg(&journal));
+        let mut child = start(delete_blindly_at(&gate.url()).args(flags).arg(&journal));
         let err = BufReader::new(child.stderr.take().unwrap());
         gate.wait();
         gate.pass();
@@ -92,6 +92,8 @@ fn twice_leaves_at_once_and_the_journal_tells_what_is_unclear() {
     // The gate is still shut: nobody waited for the answer.
     assert_eq!(run.emulator.requests().len(), 1);
     assert_whole(&run.journal);
-    let plan = support::run(delete_at(&run.gate.url()).args(["--output", "json", "--resume"]).arg(&run.journal)).expect(0).json();
+    let plan = support::run(delete_blindly_at(&run.gate.url()).args(["--output", "json", "--resume"]).arg(&run.journal))
+        .expect(0)
+        .json();
     assert_eq!((&plan["settled"], &plan["to_delete"]), (&1.into(), &2.into()));
 }

@@ -19,7 +19,7 @@ fn lines(journal: &Path) -> Vec<Value> {
 fn unfinished(emulator: &Emulator) -> PathBuf {
     let journal = folder().join("journal.jsonl");
     let flags = ["image-a", "image-b", "--chunk", "1", "--attempts", "1", "--yes", "--journal"];
-    run(delete_at(&emulator.url()).args(flags).arg(&journal)).expect(3);
+    run(delete_blindly_at(&emulator.url()).args(flags).arg(&journal)).expect(3);
     journal
 }
 
@@ -31,7 +31,7 @@ fn second_is_lost() -> Emulator {
 fn every_run_leaves_one_where_the_user_s_state_belongs_and_says_so() {
     let emulator = emulator(["image-a"]).start().unwrap();
     let state = folder();
-    let ended = run(delete_at(&emulator.url()).env("XDG_STATE_HOME", &state).args(["image-a", "--yes"])).expect(0);
+    let ended = run(delete_blindly_at(&emulator.url()).env("XDG_STATE_HOME", &state).args(["image-a", "--yes"])).expect(0);
     let journals: Vec<_> = fs::read_dir(state.join("volc-images")).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert_eq!(journals.len(), 1);
     let path = journals[0].canonicalize().unwrap();
@@ -61,7 +61,7 @@ fn it_has_the_list_so_that_nobody_has_to_keep_it() {
     let emulator = second_is_lost();
     let journal = unfinished(&emulator);
     let resume = || {
-        let mut command = delete_at(&emulator.url());
+        let mut command = delete_blindly_at(&emulator.url());
         command.env_remove("VOLCENGINE_REGION").arg("--resume").arg(&journal);
         command
     };
@@ -80,7 +80,7 @@ fn it_has_the_list_so_that_nobody_has_to_keep_it() {
 fn a_finished_one_tells_its_result_again_and_sends_nothing() {
     let emulator = second_is_lost();
     let journal = unfinished(&emulator);
-    let resume = || run(delete_at(&emulator.url()).args(["--yes", "--output", "json", "--resume"]).arg(&journal));
+    let resume = || run(delete_blindly_at(&emulator.url()).args(["--yes", "--output", "json", "--resume"]).arg(&journal));
     let first = resume().expect(0).json();
     let requests = emulator.requests().len();
     let second = resume().expect(0).json();
@@ -94,7 +94,7 @@ fn it_goes_on_with_another_key() {
     emulator.remove_credentials(KEY);
     let who = Credentials::new("AKTPanotherexample", SECRET).unwrap().with_session_token("token").unwrap();
     emulator.add_temporary_credentials(who, Expiry::AfterRequests(1));
-    let mut command = delete_at(&emulator.url());
+    let mut command = delete_blindly_at(&emulator.url());
     command.env("VOLCENGINE_ACCESS_KEY", "AKTPanotherexample").env("VOLCENGINE_SESSION_TOKEN", "token");
     run(command.args(["--yes", "--resume"]).arg(&journal)).expect(0);
     let keys: Vec<_> = lines(&journal).iter().filter_map(|line| line["key_id"].as_str().map(str::to_owned)).collect();
@@ -107,7 +107,7 @@ fn it_is_bound_to_endpoint_region_snapshots_and_list() {
     let journal = unfinished(&emulator);
     let requests = emulator.requests().len();
     let refused = |url: &str, flags: &[&str], says: &str| {
-        let mut command = delete_at(url);
+        let mut command = delete_blindly_at(url);
         let ended = run(command.args(flags).args(["--yes", "--resume"]).arg(&journal)).expect(64);
         assert!(ended.err.contains(says), "{says} in {}", ended.err);
     };
@@ -128,7 +128,7 @@ fn it_is_bound_to_endpoint_region_snapshots_and_list() {
     let ended = run(command.arg(&journal)).expect(64);
     assert!(ended.err.contains("expected a journal of the same snapshot choice"), "{}", ended.err);
     assert_eq!(emulator.requests().len(), requests);
-    run(delete_at(&emulator.url()).args(["image-a", "image-b", "--yes", "--resume"]).arg(&journal)).expect(0);
+    run(delete_blindly_at(&emulator.url()).args(["image-a", "image-b", "--yes", "--resume"]).arg(&journal)).expect(0);
 }
 
 #[test]
@@ -136,17 +136,17 @@ fn a_second_process_is_kept_out() {
     let stall = Fault::StallHead { after_deletion: true, milliseconds: None };
     let emulator = emulator(["image-a"]).fault(When::requests([1]), stall).start().unwrap();
     let journal = folder().join("journal.jsonl");
-    let mut first = start(delete_at(&emulator.url()).args(["image-a", "--yes", "--journal"]).arg(&journal));
+    let mut first = start(delete_blindly_at(&emulator.url()).args(["image-a", "--yes", "--journal"]).arg(&journal));
     wait_until("the first request", || emulator.requests().len() == 1);
     for more in [&["--yes"][..], &[]] {
-        let ended = run(delete_at(&emulator.url()).args(more).arg("--resume").arg(&journal)).expect(4);
+        let ended = run(delete_blindly_at(&emulator.url()).args(more).arg("--resume").arg(&journal)).expect(4);
         assert!(ended.err.contains("another process holds it"), "{}", ended.err);
     }
     assert_eq!(emulator.requests().len(), 1);
     first.kill().unwrap();
     first.wait().unwrap();
     // A process that died holds nothing.
-    run(delete_at(&emulator.url()).args(["--yes", "--resume"]).arg(&journal)).expect(0);
+    run(delete_blindly_at(&emulator.url()).args(["--yes", "--resume"]).arg(&journal)).expect(0);
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn a_torn_last_line_is_cut_off() {
     let journal = unfinished(&emulator);
     let whole = fs::read(&journal).unwrap();
     fs::write(&journal, &whole[..whole.len() - 10]).unwrap();
-    run(delete_at(&emulator.url()).args(["--yes", "--resume"]).arg(&journal)).expect(0);
+    run(delete_blindly_at(&emulator.url()).args(["--yes", "--resume"]).arg(&journal)).expect(0);
     let events: Vec<_> = lines(&journal).iter().map(|line| line["event"].as_str().unwrap().to_owned()).collect();
     assert_eq!(events, ["begin", "intent", "outcome", "intent", "begin", "intent", "outcome"]);
     assert!(lines(&journal)[4].get("list").is_none());
@@ -167,7 +167,7 @@ fn a_plan_changes_none() {
     let journal = unfinished(&emulator);
     let torn = [fs::read(&journal).unwrap(), b"{\"event\":".to_vec()].concat();
     fs::write(&journal, &torn).unwrap();
-    run(delete_at(&emulator.url()).arg("--resume").arg(&journal)).expect(0);
+    run(delete_blindly_at(&emulator.url()).arg("--resume").arg(&journal)).expect(0);
     assert_eq!(fs::read(&journal).unwrap(), torn);
 }
 
@@ -178,7 +178,7 @@ fn one_without_its_list_asks_for_it() {
     let mut lines = lines(&journal);
     lines[0].as_object_mut().unwrap().remove("list");
     fs::write(&journal, lines.iter().map(|line| format!("{line}\n")).collect::<String>()).unwrap();
-    let resume = |ids: &[&str]| run(delete_at(&emulator.url()).args(ids).args(["--yes", "--resume"]).arg(&journal));
+    let resume = |ids: &[&str]| run(delete_blindly_at(&emulator.url()).args(ids).args(["--yes", "--resume"]).arg(&journal));
     let ended = resume(&[]).expect(64);
     assert!(ended.err.contains("expected at least one image"), "{}", ended.err);
     resume(&["image-a", "image-b"]).expect(0);
@@ -188,7 +188,7 @@ fn one_without_its_list_asks_for_it() {
 fn none_is_kept_where_none_is_wanted() {
     let emulator = emulator(["image-a"]).start().unwrap();
     let state = folder();
-    let mut command = delete_at(&emulator.url());
+    let mut command = delete_blindly_at(&emulator.url());
     let ended = run(command.env("XDG_STATE_HOME", &state).args(["image-a", "--yes", "--no-journal"])).expect(0);
     assert!(ended.err.contains("without a journal"), "{}", ended.err);
     assert!(fs::read_dir(state).unwrap().next().is_none());
@@ -201,7 +201,7 @@ fn what_cannot_be_written_down_is_not_sent() {
     let ids = numbered(40);
     let emulator = emulator(ids.iter().map(String::as_str)).start().unwrap();
     let journal = folder().join("journal.jsonl");
-    let program = delete_at(&emulator.url());
+    let program = delete_blindly_at(&emulator.url());
     let mut limited = std::process::Command::new("sh");
     limited.args(["-c", r#"trap "" XFSZ; ulimit -f 4; exec "$0" "$@""#]).arg(program.get_program()).args(program.get_args());
     limited.env_clear().envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
@@ -212,6 +212,6 @@ fn what_cannot_be_written_down_is_not_sent() {
     let gone = outcomes(&result).iter().filter(|(_, outcome)| outcome == "gone").count();
     assert!((1..40).contains(&gone), "{gone}");
     assert_eq!((gone, inventory(&emulator).len()), (emulator.requests().len(), 40 - gone));
-    run(delete_at(&emulator.url()).args(["--yes", "--resume"]).arg(&journal)).expect(0);
+    run(delete_blindly_at(&emulator.url()).args(["--yes", "--resume"]).arg(&journal)).expect(0);
     assert!(emulator.images().is_empty());
 }

@@ -42,7 +42,7 @@ fn what_a_killed_run_and_the_next_one_report_is_what_is_there() {
 
     let journal = folder().join("journal.jsonl");
     let flags = ["-", "--yes", "--max-images", "4000", "--attempts", "20", "--output", "json", "--journal"];
-    let mut first = start(delete_at(&emulator.url()).args(flags).arg(&journal).stdin(Stdio::piped()));
+    let mut first = start(delete_blindly_at(&emulator.url()).args(flags).arg(&journal).stdin(Stdio::piped()));
     let list: String = asked.iter().map(|id| format!("{id}\n")).collect();
     first.stdin.take().unwrap().write_all(list.as_bytes()).unwrap();
     wait_until("half of the run", || emulator.requests().len() as u64 >= STALLED);
@@ -56,7 +56,7 @@ fn what_a_killed_run_and_the_next_one_report_is_what_is_there() {
     emulator.remove_credentials(KEY);
     let who = Credentials::new("AKTPTuesdayAfternoon", SECRET).unwrap().with_session_token("token").unwrap();
     emulator.add_temporary_credentials(who, Expiry::AfterRequests(1_000));
-    let mut second = delete_at(&emulator.url());
+    let mut second = delete_blindly_at(&emulator.url());
     second.env("VOLCENGINE_ACCESS_KEY", "AKTPTuesdayAfternoon").env("VOLCENGINE_SESSION_TOKEN", "token");
     let flags = ["--yes", "--attempts", "20", "--wait-busy", "3s", "--output", "json", "--resume"];
     let result = run(second.args(flags).arg(&journal)).expect(2).json();

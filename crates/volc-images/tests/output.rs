@@ -20,7 +20,7 @@ fn one_of_each() -> Emulator {
 const ASKED: [&str; 6] = ["image-a", "image-shared", "image-copying", "image-missing", "image-failing", "image-b"];
 
 fn deleted(emulator: &Emulator, more: &[&str]) -> Ended {
-    run(delete_at(&emulator.url()).args(ASKED).args(["--attempts", "1", "--yes"]).args(more)).expect(3)
+    run(delete_blindly_at(&emulator.url()).args(ASKED).args(["--attempts", "1", "--yes"]).args(more)).expect(3)
 }
 
 #[test]
@@ -63,7 +63,8 @@ fn the_document_has_every_image_in_the_order_asked() {
 #[test]
 fn a_plan_as_a_document_was_not_executed() {
     let emulator = one_of_each();
-    let plan = run(delete_at(&emulator.url()).args(["image-a", "image-b", "image-a", "--output", "json"])).expect(0).json();
+    let plan =
+        run(delete_blindly_at(&emulator.url()).args(["image-a", "image-b", "image-a", "--output", "json"])).expect(0).json();
     assert_eq!(plan["executed"], false);
     assert_eq!(plan["images"], json!([{"id": "image-a"}, {"id": "image-b"}]));
     assert_eq!((&plan["duplicates"], &plan["to_delete"]), (&json!(1), &json!(2)));
@@ -103,7 +104,7 @@ fn the_table_has_failures_first_and_fits_80_columns() {
 fn long_ids_are_never_cut() {
     let long = format!("image-{}", "x".repeat(122));
     let emulator = emulator([]).image(Image::new(&long).state(ImageState::Copying)).start().unwrap();
-    let ended = run(delete_at(&emulator.url()).args([&long, "--yes"])).expect(2);
+    let ended = run(delete_blindly_at(&emulator.url()).args([&long, "--yes"])).expect(2);
     assert!(ended.out.contains(&long), "{}", ended.out);
     assert!(ended.out.contains("OperationDenied.ImageIsCopying"), "{}", ended.out);
 }
@@ -114,7 +115,7 @@ fn many_images_that_are_gone_do_not_push_failures_off_the_screen() {
     let shared = Image::new("image-shared").state(ImageState::Shared);
     let emulator = emulator(ids.iter().map(String::as_str)).image(shared).start().unwrap();
     let list = ids.join("\n") + "\nimage-shared";
-    let ended = run_with_input(delete_at(&emulator.url()).args(["-", "--yes"]), &list).expect(2);
+    let ended = run_with_input(delete_blindly_at(&emulator.url()).args(["-", "--yes"]), &list).expect(2);
     assert!(ended.out.lines().count() < 24, "{}", ended.out);
     assert!(ended.out.contains("300 images gone: deleted; -v shows each"), "{}", ended.out);
     assert!(ended.out.contains("300 of 301 images gone, 1 refused"), "{}", ended.out);
@@ -124,7 +125,7 @@ fn many_images_that_are_gone_do_not_push_failures_off_the_screen() {
 fn progress_is_a_line_for_each_request_where_there_is_no_terminal() {
     let ids = numbered(250);
     let emulator = emulator(ids.iter().map(String::as_str)).fault(When::requests([2]), Fault::CutBody).start().unwrap();
-    let ended = run_with_input(delete_at(&emulator.url()).args(["-", "--yes"]), &ids.join("\n")).expect(0);
+    let ended = run_with_input(delete_blindly_at(&emulator.url()).args(["-", "--yes"]), &ids.join("\n")).expect(0);
     let lines: Vec<_> = ended.err.lines().filter(|line| line.starts_with("request ")).collect();
     assert_eq!(lines[0], "request 1: 100 images: 100 gone; 100 of 250 settled");
     assert!(
@@ -139,7 +140,7 @@ fn progress_is_a_line_for_each_request_where_there_is_no_terminal() {
 fn colour_is_for_terminals_unless_it_is_asked_for() {
     let emulator = one_of_each();
     let plan = |more: &[&str], no_color: bool| {
-        let mut command = delete_at(&emulator.url());
+        let mut command = delete_blindly_at(&emulator.url());
         if no_color {
             command.env("NO_COLOR", "1");
         }
@@ -156,7 +157,7 @@ fn images_to_keep_are_shown_and_left_out() {
     let keep = file("image-a # golden\n");
     let emulator = one_of_each();
     let command = || {
-        let mut command = delete_at(&emulator.url());
+        let mut command = delete_blindly_at(&emulator.url());
         command.args(["image-a", "image-b", "--keep-file"]).arg(&keep);
         command
     };
@@ -167,22 +168,22 @@ fn images_to_keep_are_shown_and_left_out() {
     assert_eq!(outcomes(&result), [("image-b".to_owned(), "gone".to_owned())]);
     assert!(inventory(&emulator).contains("image-a"));
 
-    let nothing = run(delete_at(&emulator.url()).args(["image-a", "--yes", "--keep-file"]).arg(&keep)).expect(0);
-    assert!(nothing.out.ends_with("Nothing was sent, and there is nothing to send.\n"), "{}", nothing.out);
+    let nothing = run(delete_blindly_at(&emulator.url()).args(["image-a", "--yes", "--keep-file"]).arg(&keep)).expect(0);
+    assert!(nothing.out.ends_with("Nothing was deleted, and there is nothing to delete.\n"), "{}", nothing.out);
 }
 
 #[test]
 fn a_page_that_is_not_the_last_is_told() {
     let page = file(r#"{"Result":{"Images":[{"ImageId":"image-a"}],"NextToken":"x"}}"#);
     let emulator = one_of_each();
-    let ended = run(delete_at(&emulator.url()).arg("--ids-file").arg(&page)).expect(0);
+    let ended = run(delete_blindly_at(&emulator.url()).arg("--ids-file").arg(&page)).expect(0);
     assert!(ended.err.contains("NextToken"), "{}", ended.err);
 }
 
 #[test]
 fn a_mistyped_region_is_told_with_the_nearest_known_one() {
     let emulator = one_of_each();
-    let ended = run(delete_at(&emulator.url()).args(["--region", "cn-bejing", "image-a"])).expect(0);
+    let ended = run(delete_blindly_at(&emulator.url()).args(["--region", "cn-bejing", "image-a"])).expect(0);
     assert!(ended.err.contains("no region cn-bejing; is cn-beijing meant?"), "{}", ended.err);
 }
 
@@ -228,7 +229,7 @@ fn no_secret_is_in_any_output() {
     let token = "hunter2hunter2";
     emulator.add_credentials(who().with_session_token(token).unwrap());
     for more in [&["-v"][..], &["-v", "--yes"], &["--output", "json", "--yes"], &["--output", "ndjson"]] {
-        let ended = run(delete_at(&emulator.url()).env("VOLCENGINE_SESSION_TOKEN", token).args(ASKED).args(more));
+        let ended = run(delete_blindly_at(&emulator.url()).env("VOLCENGINE_SESSION_TOKEN", token).args(ASKED).args(more));
         for secret in [KEY, SECRET, token, "Signature="] {
             assert!(!ended.out.contains(secret) && !ended.err.contains(secret), "{secret} in {ended:?}");
         }
@@ -239,7 +240,7 @@ fn no_secret_is_in_any_output() {
 fn waiting_for_a_busy_image_pays_off() {
     let copying = Image::new("image-a").state(ImageState::Copying).for_calls(1);
     let emulator = emulator([]).image(copying).start().unwrap();
-    run(delete_at(&emulator.url()).args(["image-a", "--wait-busy", "2s", "--yes"])).expect(0);
+    run(delete_blindly_at(&emulator.url()).args(["image-a", "--wait-busy", "2s", "--yes"])).expect(0);
     assert_eq!(emulator.requests().len(), 2);
 }
 

@@ -34,7 +34,7 @@ impl Nobody {
 #[track_caller]
 fn refused(command: impl FnOnce(&mut Command) -> &mut Command, says: &[&str]) {
     let nobody = Nobody::new();
-    let ended = run(command(&mut delete_at(&nobody.url()))).expect(64);
+    let ended = run(command(&mut delete_blindly_at(&nobody.url()))).expect(64);
     assert_eq!(ended.out, "");
     for text in says {
         assert!(ended.err.contains(text), "{text:?} in {}", ended.err);
@@ -46,10 +46,10 @@ fn refused(command: impl FnOnce(&mut Command) -> &mut Command, says: &[&str]) {
 fn a_plan_opens_no_connection() {
     let nobody = Nobody::new();
     for form in ["text", "json", "ndjson"] {
-        let ended = run(delete_at(&nobody.url()).args(["image-a", "image-b", "--output", form])).expect(0);
+        let ended = run(delete_blindly_at(&nobody.url()).args(["image-a", "image-b", "--output", form])).expect(0);
         assert!(form == "text" || ended.out.contains("\"executed\""), "{}", ended.out);
     }
-    run_with_input(delete_at(&nobody.url()).arg("-"), "image-a\n").expect(0);
+    run_with_input(delete_blindly_at(&nobody.url()).arg("-"), "image-a\n").expect(0);
     nobody.assert_not_called();
 }
 
@@ -57,16 +57,16 @@ fn a_plan_opens_no_connection() {
 fn a_plan_leaves_no_journal() {
     let journal = folder().join("journal");
     let nobody = Nobody::new();
-    run(delete_at(&nobody.url()).arg("image-a").arg("--journal").arg(&journal)).expect(0);
+    run(delete_blindly_at(&nobody.url()).arg("image-a").arg("--journal").arg(&journal)).expect(0);
     assert!(!journal.exists());
 }
 
 #[test]
 fn the_listener_of_these_tests_notices_a_connection() {
     let nobody = Nobody::new();
-    run(delete_at(&nobody.url()).args(["image-a", "--attempts", "1", "--yes", "--chunk", "101"])).expect(64);
+    run(delete_blindly_at(&nobody.url()).args(["image-a", "--attempts", "1", "--yes", "--chunk", "101"])).expect(64);
     nobody.assert_not_called();
-    let mut child = start(delete_at(&nobody.url()).args(["image-a", "--yes"]));
+    let mut child = start(delete_blindly_at(&nobody.url()).args(["image-a", "--yes"]));
     wait_until("a connection", || nobody.0.accept().is_ok());
     child.kill().unwrap();
     child.wait().unwrap();
@@ -190,7 +190,7 @@ fn a_journal_that_cannot_be_made_is_4_and_nothing_is_sent() {
     let nobody = Nobody::new();
     let file = file("");
     let below = Path::new(&file).join("state");
-    let ended = run(delete_at(&nobody.url()).env("XDG_STATE_HOME", below).args(["image-a", "--yes"])).expect(4);
+    let ended = run(delete_blindly_at(&nobody.url()).env("XDG_STATE_HOME", below).args(["image-a", "--yes"])).expect(4);
     assert!(ended.err.contains("expected a journal at"), "{}", ended.err);
     nobody.assert_not_called();
 }

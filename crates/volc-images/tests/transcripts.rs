@@ -22,7 +22,10 @@ fn cases(key: &str, secret: &str) -> TestCases {
 
 #[test]
 fn deletions_and_refusals_are_what_the_pages_show() {
-    cases("", "").case("tests/transcripts/deleting.md").case("tests/transcripts/refusals.md");
+    cases("", "")
+        .case("tests/transcripts/deleting.md")
+        .case("tests/transcripts/refusals.md")
+        .case("tests/transcripts/cleaning-up.md");
 }
 
 #[test]

@@ -161,8 +161,8 @@ impl Client {
         self.user_agent.to_str().unwrap_or(PRODUCT)
     }
 
-    /// The time, as far as it is known.
-    fn now(&self) -> Timestamp {
+    /// The time as requests are signed with it: this machine's clock, corrected by what the service's answers said of it.
+    pub fn now(&self) -> Timestamp {
         self.skew.lock().unwrap_or_else(PoisonError::into_inner).correct(SystemTime::now().into())
     }
 

@@ -59,11 +59,24 @@ pub fn volc_images() -> Command {
     command
 }
 
-/// The program with the key of the tests, about to delete at this address.
-pub fn delete_at(url: &str) -> Command {
+/// The program with the key of the tests and their region.
+pub fn with_key() -> Command {
     let mut command = volc_images();
     command.env("VOLCENGINE_ACCESS_KEY", KEY).env("VOLCENGINE_SECRET_KEY", SECRET).env("VOLCENGINE_REGION", "cn-beijing");
+    command
+}
+
+/// The program with the key of the tests, about to delete at this address.
+pub fn delete_at(url: &str) -> Command {
+    let mut command = with_key();
     command.args(["delete", "--endpoint", url, "--snapshots", "keep"]);
+    command
+}
+
+/// The same for what is about the deletion alone: nothing is looked at, and every request is one that deletes.
+pub fn delete_blindly_at(url: &str) -> Command {
+    let mut command = delete_at(url);
+    command.args(["--no-look", "--verify", "never"]);
     command
 }
 

@@ -1,0 +1,144 @@
+//! `list`: every page, every filter, each form, and what `delete` makes of it.
+#![allow(clippy::unwrap_used, reason = "these are tests")]
+
+mod support;
+
+use serde_json::Value;
+use support::*;
+use volc_emulator::{Emulator, Fault, Image, OsType, UnknownIds, Visibility, When};
+use volc_proto::Timestamp;
+
+fn list(emulator: &Emulator, more: &[&str]) -> Ended {
+    run(with_key().args(["list", "--endpoint", &emulator.url()]).args(more))
+}
+
+fn ids(emulator: &Emulator, more: &[&str]) -> Vec<String> {
+    let listed = list(emulator, &[&["--output", "ids"], more].concat()).expect(0);
+    assert_eq!(listed.err, "");
+    listed.out.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn every_page_is_read() {
+    for count in [0, 1, 100, 101, 1_000] {
+        let all = numbered(count);
+        let emulator = emulator(all.iter().map(String::as_str)).start().unwrap();
+        assert_eq!(ids(&emulator, &[]), all);
+        assert_eq!(emulator.requests().len(), count.div_ceil(100).max(1));
+    }
+}
+
+#[test]
+fn a_list_of_which_a_page_is_missing_is_none() {
+    let all = numbered(150);
+    for form in ["text", "json", "ids", "ndjson"] {
+        let denied = Fault::api_error("AccessDenied", false);
+        let emulator = emulator(all.iter().map(String::as_str)).fault(When::requests([2]), denied).start().unwrap();
+        let ended = list(&emulator, &["--output", form]).expect(4);
+        assert_eq!(ended.out, "");
+        assert!(ended.err.contains("the images cannot be read: AccessDenied") && ended.err.contains("grant ecs:DescribeImages"));
+    }
+    let emulator = emulator(all.iter().map(String::as_str)).fault(When::requests([2]), Fault::CutBody).start().unwrap();
+    assert_eq!(ids(&emulator, &[]), all, "what may pass is read again");
+}
+
+#[test]
+fn every_filter_reaches_the_service() {
+    let images = [
+        Image::new("image-windows").os_type(OsType::Windows).platform("Windows Server"),
+        Image::new("image-named").name("golden 1"),
+        Image::new("image-creating").status("creating"),
+        Image::new("image-project").project("web"),
+        Image::new("image-plain").cloud_init(false),
+        Image::new("image-lts").lts(true),
+        Image::new("image-tag").tag("team", "ci"),
+        Image::new("image-tag2").tag("team", "qa"),
+        Image::new("image-public").visibility(Visibility::Public),
+        Image::new("image-shared").visibility(Visibility::Shared),
+    ];
+    let emulator = emulator([]).images(images).start().unwrap();
+    let cases: &[(&[&str], &[&str])] = &[
+        (&["--os-type", "Windows"], &["image-windows"]),
+        (&["--platform", "Windows Server"], &["image-windows"]),
+        (&["--name", "golden 1"], &["image-named"]),
+        (&["--status", "creating"], &["image-creating"]),
+        (&["--status", "creating", "--status", "error"], &["image-creating"]),
+        (&["--image-status", "creating"], &["image-creating"]),
+        (&["--project", "web"], &["image-project"]),
+        (&["--cloud-init", "false"], &["image-plain"]),
+        (&["--lts", "true"], &["image-lts"]),
+        (&["--tag", "team=ci"], &["image-tag"]),
+        (&["--tag", "team"], &["image-tag", "image-tag2"]),
+        (&["--visibility", "public"], &["image-public"]),
+        (&["--visibility", "shared"], &["image-shared"]),
+        (&["image-public", "image-tag", "image-none"], &["image-public", "image-tag"]),
+        (&["image-public", "image-tag", "--visibility", "private"], &["image-tag"]),
+        (&["--instance-type", "ecs.g1ie.large", "--tag", "team=qa"], &["image-tag2"]),
+    ];
+    for (flags, found) in cases {
+        let mut listed = ids(&emulator, flags);
+        listed.sort_by_key(|id| found.iter().position(|found| found == id));
+        assert_eq!(listed, *found, "{flags:?}");
+    }
+    assert_eq!((ids(&emulator, &[]).len(), ids(&emulator, &["--visibility", "any"]).len()), (8, 10));
+}
+
+#[test]
+fn named_images_are_found_though_the_service_refuses_those_that_do_not_exist() {
+    let all = numbered(130);
+    let emulator = emulator(all.iter().map(String::as_str)).unknown_ids(UnknownIds::NotFound).start().unwrap();
+    let asked: Vec<&str> = all.iter().map(String::as_str).chain(["image-none"]).collect();
+    assert_eq!(ids(&emulator, &asked), all);
+}
+
+#[test]
+fn ids_and_json_are_what_delete_reads() {
+    for (form, from) in [("ids", "-"), ("json", "-")] {
+        let all = numbered(150);
+        let emulator = emulator(all.iter().map(String::as_str)).start().unwrap();
+        let listed = list(&emulator, &["--output", form]).expect(0);
+        let result = run_with_input(delete_at(&emulator.url()).args([from, "--yes", "--output", "json"]), &listed.out).expect(0);
+        assert_eq!(result.json()["counts"]["gone"], 150);
+        assert_eq!(result.err.matches("NextToken").count(), 0);
+    }
+}
+
+#[test]
+fn json_has_all_that_the_service_says() {
+    let at = Timestamp::from_unix(1_706_716_800).unwrap();
+    let image = Image::new("image-a").name("web-1").size(20).created_at(at).snapshots(["snap-a"]).tag("team", "web");
+    let emulator = emulator([]).image(image).start().unwrap();
+    let document = list(&emulator, &["--output", "json"]).expect(0).json();
+    assert_eq!((&document["version"], &document["TotalCount"], &document["emulator"]), (&1.into(), &1.into(), &false.into()));
+    let image = &document["Images"][0];
+    for (member, value) in [("ImageName", "web-1"), ("CreatedAt", "2024-02-01T00:00:00+08:00"), ("Architecture", "amd64")] {
+        assert_eq!(image[member], value);
+    }
+    assert_eq!(image["Snapshots"][0]["SnapshotId"], "snap-a");
+    let lines = list(&emulator, &["--output", "ndjson"]).expect(0).out;
+    let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((&lines[0]["type"], &lines[0]["ImageId"]), (&"image".into(), &"image-a".into()));
+    assert_eq!(lines[1], serde_json::json!({"type": "end", "images": 1}));
+}
+
+#[test]
+fn the_table_fits_80_columns() {
+    let long = Image::new("image-long")
+        .name("a name that is longer than a column and even longer than a line of a terminal can be")
+        .size(40);
+    let images = Image::generate(60, 1, Timestamp::from(std::time::SystemTime::now()));
+    let emulator = emulator([]).images(images).image(long).start().unwrap();
+    let text = list(&emulator, &[]).expect(0).out;
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    assert!(text.contains("61 images, "), "{text}");
+}
+
+#[test]
+fn what_cannot_be_asked_is_refused() {
+    let emulator = emulator([]).start().unwrap();
+    for flags in [&["--visibility", "mine"][..], &["--tag", "=x"], &["image a"], &["--lts", "perhaps"]] {
+        list(&emulator, flags).expect(64);
+    }
+    list(&emulator, &["--status", "a"].repeat(11)).expect(64);
+    assert!(emulator.requests().is_empty());
+}
