@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
-use volc_proto::ecs::{Deletion, ImageId, Outcome, Policy, ReasonKind, Snapshots, Step, Stop};
+use volc_proto::ecs::{Deletion, ImageId, Outcome, Policy, ReasonKind, Snapshots, Step, Stop, Verify};
 use volc_proto::{Fate, Timestamp};
 use volc_tests::machine::drive_deletion;
 use volc_tests::machine_story::{Sent, Story, ids, word};
@@ -18,28 +18,44 @@ fn scripts() -> u32 {
     std::env::var("VOLC_SCRIPTS").map_or(20_000, |scripts| scripts.parse().expect("a number of scripts in VOLC_SCRIPTS"))
 }
 
-/// Half of the scripts, made of these bytes.
-fn drive_half(byte: impl Strategy<Value = u8>) {
-    let config = ProptestConfig { cases: scripts().div_ceil(2), failure_persistence: None, ..ProptestConfig::default() };
-    let script = prop::collection::vec(byte, 0..500);
-    let result = TestRunner::new(config).run(&script, |script| {
-        drive_deletion(&script);
-        Ok(())
-    });
-    if let Err(error) = result {
-        panic!("{error}");
+/// A quarter of the scripts, with one way to look: half of these of any bytes, half of bytes with which little goes wrong.
+fn drive(verify: Verify) {
+    // Zeros, and all is well.
+    let little = prop_oneof![3 => Just(0), 1 => any::<u8>()];
+    for byte in [any::<u8>().boxed(), little.boxed()] {
+        let config = ProptestConfig { cases: scripts().div_ceil(8), failure_persistence: None, ..ProptestConfig::default() };
+        let script = prop::collection::vec(byte, 0..500).prop_map(move |mut script| {
+            script.insert(0, verify as u8);
+            script
+        });
+        let result = TestRunner::new(config).run(&script, |script| {
+            drive_deletion(&script);
+            Ok(())
+        });
+        if let Err(error) = result {
+            panic!("{error}");
+        }
     }
 }
 
 #[test]
-fn the_laws_hold_over_random_scripts() {
-    drive_half(any::<u8>());
+fn the_laws_hold_where_nothing_is_looked_at() {
+    drive(Verify::Never);
 }
 
 #[test]
-fn the_laws_hold_where_little_goes_wrong() {
-    // Zeros, and all is well.
-    drive_half(prop_oneof![3 => Just(0), 1 => any::<u8>()]);
+fn the_laws_hold_where_what_is_unclear_is_looked_at() {
+    drive(Verify::Unclear);
+}
+
+#[test]
+fn the_laws_hold_where_all_is_looked_at() {
+    drive(Verify::All);
+}
+
+#[test]
+fn the_laws_hold_where_images_are_looked_at_before_they_are_asked_for() {
+    drive(Verify::Before);
 }
 
 /// A service that refuses a request as a whole where it names one of these images, and else deletes.

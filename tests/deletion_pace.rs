@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use volc_proto::ecs::{Policy, Step, Stop};
+use volc_proto::ecs::{Outcome, Policy, Step, Stop};
 use volc_tests::machine_story::{Sent, Story, word};
 use volc_tests::machine_wire::{Answer, all, page, refused, with_retry_after};
 
@@ -119,15 +119,20 @@ fn failures_of_one_kind_in_a_row_stop_the_run() {
 
 #[test]
 fn failures_in_a_row_stop_the_run_while_others_are_in_flight() {
-    let mut story = Story::new(4, Policy { chunk: 1, in_flight: 3, stop_after: 2, ..Policy::default() });
+    let mut story = Story::new(6, Policy { chunk: 1, in_flight: 3, stop_after: 2, ..Policy::default() });
     let first = story.send();
     story.answer(&first, all(&first.images, None));
     let (second, third, fourth) = (story.send(), story.send(), story.send());
-    // These are not asked for again, and nothing else is left to send.
+    // These are not asked for again. They fail together: that counts once.
     story.answer(&second, page(302, ""));
     story.answer(&third, page(302, ""));
+    assert_eq!(story.deletion.report().stopped(), None);
+    let (fifth, _sixth) = (story.send(), story.send());
+    story.answer(&fifth, page(302, ""));
+    assert!(matches!(story.deletion.report().stopped(), Some(Stop::Failing { times: 2, .. })));
     story.answer(&fourth, Answer::Unsent);
-    assert!(story.is_done(), "after a stop nothing is queued again");
+    assert!(story.try_send().is_none(), "after a stop nothing is queued again");
+    assert!(matches!(story.outcome(3), Outcome::NotDeleted(_)));
 }
 
 #[test]
@@ -142,6 +147,20 @@ fn no_attempt_starts_that_could_not_finish_before_the_deadline() {
     assert_eq!(starts, [0, 10, 20, 30]);
     let report = story.deletion.report();
     assert_eq!((report.stopped(), report.counts().gone, report.counts().not_deleted), (Some(&Stop::Deadline), 4, 6));
+}
+
+#[test]
+fn what_is_left_is_asked_for_again_with_a_fresh_deadline() {
+    let policy = Policy { deadline: Some(65 * SECOND), attempt_timeout: 30 * SECOND, chunk: 1, ..Policy::default() };
+    let mut story = Story::new(2, policy);
+    let first = story.send();
+    story.now += 50 * SECOND;
+    story.answer(&first, all(&first.images, None));
+    assert!(story.is_done());
+    story.deletion.retry_left();
+    let second = story.send();
+    story.answer(&second, all(&second.images, None));
+    assert!(story.deletion.report().all_gone());
 }
 
 #[test]

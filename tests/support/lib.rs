@@ -3,8 +3,10 @@
 
 pub mod machine;
 mod machine_laws;
+mod machine_looks;
 mod machine_script;
 mod machine_service;
+mod machine_sights;
 pub mod machine_story;
 pub mod machine_wire;
 pub mod network;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use volc_proto::ecs::{
     Attempt, AttemptId, Context, Deletion, Event, ImageId, InvalidDeletion, InvalidJournal, Outcome, Policy, Report, Snapshots,
-    Step, read_journal,
+    Step, Verify, read_journal,
 };
 use volc_proto::{Credentials, Endpoint, Fate, Query, Region, Timestamp};
 
@@ -28,6 +28,11 @@ use crate::machine_wire::{Answer, listed};
 /// - Law 6: waits end, and nothing is sent sooner than a `Retry-After`, the rate or `busy_every` allows, or too late for the
 ///   deadline.
 /// - Law 7: answers twice or to unknown attempts change nothing; after a stop nothing is sent.
+/// - Looks: one names 1 to 100 images, counts as no attempt, and makes no image unclear. With `Before`, nothing is asked for that
+///   was not seen, as this account's, in the same pass, and nothing at all where looking was refused; `AbsentBefore` is only what
+///   no attempt can have touched, `SeenAbsent` only what a whole answer did not list. `Gone` is taken back only with `All`, by a
+///   look that saw the image, and says so. Where nothing stopped the run and the service answers looks, nothing is left unclear
+///   but what is still there when `verify_for` is spent. Looks end, and their pages as well.
 /// - Until a first reply is accepted there is one attempt in flight; nothing stops without a reason; nobody is left out.
 /// - A journal, torn anywhere, resumes to what it says, and its lines are the events that were written.
 ///
@@ -48,16 +53,21 @@ const AT_MOST: usize = 4;
 struct InFlight {
     id: AttemptId,
     images: Vec<ImageId>,
+    /// The page, of a look.
+    look: Option<Page>,
     /// What came of it, if it has arrived.
     spoken: Option<Spoken>,
     /// Whether its intent is in the journal: else it was not sent.
     intended: bool,
 }
 
+/// The page that a look asks for: the token that leads to it; none for the first one.
+type Page = Option<String>;
+
 /// What `step` said.
 #[derive(Debug, PartialEq)]
 enum Next {
-    Send { id: AttemptId, images: Vec<ImageId>, intent: Event },
+    Send { id: AttemptId, images: Vec<ImageId>, look: Option<Page>, intent: Event },
     Wait(Duration),
     Pending,
     Done,
@@ -151,9 +161,9 @@ impl<'s, 'b> Run<'s, 'b> {
                 self.step_again(&next);
             }
             match next {
-                Next::Send { id, images, intent } => {
+                Next::Send { id, images, look, intent } => {
                     idle = 0;
-                    self.send(id, images, intent);
+                    self.send(id, images, look, intent);
                 }
                 Next::Pending => {
                     assert!(!self.flights.is_empty(), "law 6: pending, and nothing is in flight");
@@ -175,7 +185,7 @@ impl<'s, 'b> Run<'s, 'b> {
                     }
                 }
                 Next::Done => {
-                    self.laws.done(&self.deletion.report());
+                    self.laws.done(&self.deletion.report(), &self.service);
                     if !self.script.one_in(3) || !self.retry_left() {
                         return;
                     }
@@ -189,6 +199,7 @@ impl<'s, 'b> Run<'s, 'b> {
     /// Whatever may happen in the middle of anything.
     fn interfere(&mut self) -> bool {
         match self.script.byte() {
+            246 => self.service.vanish(self.script.below(256) % self.laws.images()),
             247 => {
                 self.deletion.stop("the script says so");
                 self.laws.stopped();
@@ -234,11 +245,12 @@ impl<'s, 'b> Run<'s, 'b> {
         match self.deletion.step(now) {
             Step::Send(mut attempt) => {
                 let images: Vec<ImageId> = attempt.images().cloned().collect();
-                if self.script.one_in(16) {
-                    check_request(&mut attempt, &images, &self.endpoint, &self.who, at);
-                }
+                let intent = attempt.intent(at);
+                let is_look = matches!(intent, Event::Look(_));
+                let look = (is_look || self.script.one_in(16))
+                    .then(|| check_request(&mut attempt, &images, is_look, &self.endpoint, &self.who, at));
                 assert_eq!(attempt.timeout(), self.policy.attempt_timeout);
-                Next::Send { id: attempt.id(), images, intent: attempt.intent(at) }
+                Next::Send { id: attempt.id(), images, look: look.filter(|_| is_look), intent }
             }
             Step::Wait(wait) => Next::Wait(wait),
             Step::Pending => Next::Pending,
@@ -255,11 +267,14 @@ impl<'s, 'b> Run<'s, 'b> {
         }
     }
 
-    fn send(&mut self, id: AttemptId, images: Vec<ImageId>, intent: Event) {
-        self.laws.sent(id, &images, self.now);
+    fn send(&mut self, id: AttemptId, images: Vec<ImageId>, look: Option<Page>, intent: Event) {
+        match &look {
+            Some(page) => self.laws.looked(id, &images, page.as_deref(), self.now),
+            None => self.laws.sent(id, &images, self.now),
+        }
         let died = self.write(intent);
         let intended = matches!(died, None | Some(Died::After));
-        self.flights.push(InFlight { id, images, spoken: None, intended });
+        self.flights.push(InFlight { id, images, look, spoken: None, intended });
         if died.is_some() {
             return self.crash();
         }
@@ -276,7 +291,11 @@ impl<'s, 'b> Run<'s, 'b> {
     fn arrive(&mut self, index: usize) {
         let flight = &mut self.flights[index];
         if flight.spoken.is_none() {
-            flight.spoken = Some(self.service.handle(&flight.images, self.script));
+            let now = self.now.world;
+            flight.spoken = Some(match &flight.look {
+                Some(page) => self.service.look(&flight.images, page.as_deref(), now, self.script),
+                None => self.service.handle(&flight.images, now, self.script),
+            });
         }
     }
 
@@ -287,14 +306,16 @@ impl<'s, 'b> Run<'s, 'b> {
         self.pass(Duration::from_micros(wait * wait * 100));
         self.arrive(index);
         let now = self.tell();
-        let InFlight { id, images, spoken: Some(spoken), .. } = &self.flights[index] else { panic!("expected that it arrived") };
+        let InFlight { id, images, look, spoken: Some(spoken), .. } = &self.flights[index] else {
+            panic!("expected that it arrived")
+        };
         let event = match &spoken.answer {
             Answer::Unsent => self.deletion.lost(*id, now, Fate::Unsent, "refused"),
             Answer::Lost => self.deletion.lost(*id, now, Fate::Unknown, "timed out"),
             Answer::Response(response) => self.deletion.answered(*id, now, response),
         };
         let event = event.expect("the attempt is in flight");
-        check_event(&event, *id, images, &self.deletion.report());
+        check_event(&event, *id, images, look.is_some(), &self.deletion.report());
         let died = self.write(event);
         if matches!(died, None | Some(Died::After)) {
             let InFlight { id, spoken, .. } = self.flights.remove(index);
@@ -344,17 +365,28 @@ impl<'s, 'b> Run<'s, 'b> {
         self.journal.truncate(length);
 
         let empty = events.is_empty();
-        let intent = |event: &Event| if let Event::Intent(intent) = event { Some(intent.attempt) } else { None };
-        let intents: Vec<AttemptId> = events.iter().filter_map(intent).collect();
+        // A look that was not answered leaves nothing behind but its number.
+        let number = |event: &Event| match event {
+            Event::Intent(intent) | Event::Look(intent) => Some(intent.attempt),
+            _ => None,
+        };
+        let last = events.iter().filter_map(number).next_back();
+        let is_attempt = |event: &&Event| match event {
+            Event::Intent(_) => true,
+            Event::Outcome(outcome) => outcome.attempt.look,
+            _ => false,
+        };
+        let attempts = events.iter().filter(is_attempt).count();
         self.deletion = match Deletion::resume(self.list.clone(), self.snapshots, self.policy.clone(), events) {
             Err(InvalidDeletion::Journal(InvalidJournal::Begin)) if empty => {
                 Deletion::new(self.list.clone(), self.snapshots, self.policy.clone()).expect("a list and a policy")
             }
             resumed => resumed.expect("its own journal"),
         };
-        let open: Vec<AttemptId> = self.flights.drain(..).filter(|flight| flight.intended).map(|flight| flight.id).collect();
+        let open = |flight: &InFlight| flight.intended && flight.look.is_none();
+        let open: Vec<AttemptId> = self.flights.drain(..).filter(open).map(|flight| flight.id).collect();
         self.over.clear();
-        self.laws.crashed(&intents, &open);
+        self.laws.crashed(last, attempts, &open);
         self.check();
         self.now.world += Duration::from_secs(1);
         self.zero = (self.now.own, self.script.pick(&[Duration::ZERO, Duration::from_secs(50_000)]));
@@ -414,14 +446,14 @@ impl<'s, 'b> Run<'s, 'b> {
     }
 
     fn check(&mut self) {
-        self.laws.check(self.deletion.report(), &self.service);
+        self.laws.check(self.deletion.report(), &self.service, self.now);
     }
 }
 
 /// What the journal says of an attempt is what the report says.
-fn check_event(event: &Event, id: AttemptId, asked: &[ImageId], report: &Report) {
+fn check_event(event: &Event, id: AttemptId, asked: &[ImageId], look: bool, report: &Report) {
     let Event::Outcome(outcome) = event else { panic!("expected an outcome, not {event:?}") };
-    assert_eq!(outcome.attempt.attempt, id, "the event of another attempt");
+    assert_eq!((outcome.attempt.attempt, outcome.attempt.look), (id, look), "the event of another attempt");
     assert!(outcome.images.iter().map(|image| &image.id).eq(asked), "the event speaks of other images");
     let known: HashMap<&ImageId, &Outcome> = report.outcomes().collect();
     for image in &outcome.images {
@@ -430,19 +462,31 @@ fn check_event(event: &Event, id: AttemptId, asked: &[ImageId], report: &Report)
     assert_eq!(report.attempts().last(), Some(&outcome.attempt), "the journal and the report differ about the attempt");
 }
 
-/// The request names the images of its attempt, and no others.
-fn check_request(attempt: &mut Attempt<'_>, images: &[ImageId], endpoint: &Endpoint, who: &Credentials, at: Timestamp) {
+/// The request names the images of its attempt, and no others. Returns the page that it asks for.
+fn check_request(
+    attempt: &mut Attempt<'_>,
+    images: &[ImageId],
+    look: bool,
+    endpoint: &Endpoint,
+    who: &Credentials,
+    at: Timestamp,
+) -> Page {
     let request = attempt.request(endpoint, who, at).expect("a request");
     let query = Query::parse(request.uri().query().expect("a query"));
+    let text = |name: &str| query.first(name).map(|value| String::from_utf8_lossy(&value).into_owned());
+    let action = if look { "DescribeImages" } else { "DeleteImages" };
+    assert_eq!(text("Action").as_deref(), Some(action), "the request is of another action");
     for (index, image) in images.iter().enumerate() {
         let named = query.first(format!("ImageIds.{}", index + 1));
         assert_eq!(named.as_deref(), Some(image.as_str().as_bytes()), "the request names other images");
     }
     assert_eq!(query.first(format!("ImageIds.{}", images.len() + 1)), None, "the request names more images");
+    text("NextToken")
 }
 
 fn policy(script: &mut Script<'_>) -> Policy {
     let seconds = Duration::from_secs;
+    let verify = script.pick(&[Verify::Never, Verify::Unclear, Verify::All, Verify::Before]);
     let attempt_timeout = seconds(script.pick(&[30, 1, 5]));
     let backoff_base = Duration::from_millis(script.pick(&[500, 0, 1_000, 1]));
     let busy_for = seconds(script.pick(&[0, 0, 1, 30, 40, 61]));
@@ -460,8 +504,9 @@ fn policy(script: &mut Script<'_>) -> Policy {
         busy_every: seconds(script.pick(&[15, 1, 7, 0])),
         requests_per_second: script.pick(&[None, None, Some(0.5), Some(10.0), Some(3.0)]),
         missing_ok: script.one_in(3),
+        verify,
+        verify_for: seconds(script.pick(&[300, 0, 1, 40])),
         stop_after: script.pick(&[10, 1, 2, 3, 1_000]),
-        ..Policy::default()
     };
     // No pause between two looks at a busy image is refused.
     let busy_every = if busy_for.is_zero() { policy.busy_every } else { policy.busy_every.max(seconds(1)) };

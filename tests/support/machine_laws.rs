@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
-use volc_proto::ecs::{AttemptId, Evidence, ImageId, Outcome, Policy, Report, Stop};
+use volc_proto::ecs::{AttemptId, Evidence, ImageId, Outcome, Policy, ReasonKind, Report, Stop, Verify};
 
+use crate::machine_looks::{Chain, Looked};
 use crate::machine_service::{Means, Service, Spoken, Word};
 
 /// Now, by the run's own clock, which stands still while no driver tells it the time, and by the world's.
@@ -19,22 +20,28 @@ pub(crate) struct Moment {
 
 /// What must be known of an image.
 #[derive(Debug, Clone, PartialEq)]
-enum Known {
+pub(crate) enum Known {
     NotDeleted,
     Busy(String),
     Refused(String),
     Unclear,
     Gone(Evidence),
+    NotOurs,
+    /// Unclear: a look saw it when `verify_for` was spent.
+    SeenPresent,
 }
 
 #[derive(Debug)]
-struct Image {
-    known: Known,
+pub(crate) struct Image {
+    pub(crate) known: Known,
     /// An attempt may have deleted it, and no later reply has spoken of it.
-    doubt: bool,
+    pub(crate) doubt: bool,
     /// An attempt may have reached the service.
-    touched: bool,
-    in_flight: bool,
+    pub(crate) touched: bool,
+    /// An attempt for it was refused, or did not leave.
+    pub(crate) asked: bool,
+    pub(crate) in_flight: bool,
+    pub(crate) looked: Looked,
     /// Whether it must, or must not, be asked for again in this pass; either will do where nothing is said.
     again: Option<bool>,
     /// In this pass.
@@ -57,19 +64,19 @@ struct Tally {
 
 /// What holds from the start, or from `retry_left` or `resume`, to the next of these.
 #[derive(Debug, Default)]
-struct Pass {
+pub(crate) struct Pass {
     started: Option<Duration>,
     accepted: bool,
     /// The first attempt after the clock was corrected.
     corrected: Option<u64>,
     /// Images that were answered: those that are missing, and whether others were not, or were not spoken of.
-    missing: usize,
-    others: bool,
+    pub(crate) missing: usize,
+    pub(crate) others: bool,
     silent: bool,
     hundred_missing: bool,
-    streak: (String, u32),
+    pub(crate) streak: (String, u32),
     /// Failures since the last reply that was accepted, and the most that these were.
-    failures: u32,
+    pub(crate) failures: u32,
     most_failures: u32,
     /// Why nothing may be sent any more.
     over: Option<&'static str>,
@@ -77,28 +84,39 @@ struct Pass {
     hopeless: bool,
     clock_refused_twice: bool,
     long_wait: bool,
+    /// When nothing was left to delete: since then, or from then on, images are looked at.
+    quiet: Option<Duration>,
+    pub(crate) looking_since: Option<Duration>,
+    /// Looks were given up: those before deletions, and those at the end.
+    pub(crate) blind_before: bool,
+    pub(crate) blind_after: bool,
 }
 
 /// The laws, over one run with all its drivers and crashes.
 #[derive(Debug)]
 pub(crate) struct Laws {
-    policy: Policy,
+    pub(crate) policy: Policy,
     ids: Vec<ImageId>,
-    index: HashMap<ImageId, usize>,
-    images: Vec<Image>,
+    pub(crate) index: HashMap<ImageId, usize>,
+    pub(crate) images: Vec<Image>,
     flights: BTreeMap<u64, Vec<usize>>,
+    /// Looks in flight, and those that are to be gone on with.
+    pub(crate) looks: BTreeMap<u64, Chain>,
+    pub(crate) waiting: Vec<Chain>,
     next_attempt: u64,
-    pass: Pass,
+    /// Attempts before this one were under way when a failure was counted, or the driver was dropped: they count for none.
+    burst: u64,
+    pub(crate) pass: Pass,
     /// By the world's clock.
     hold_until: Duration,
     last_send: Option<Duration>,
-    before: Option<Report>,
+    pub(crate) before: Option<Report>,
     foreign: Vec<String>,
     landed: usize,
 }
 
 /// The number of an attempt. Its type shows it only to people.
-fn number(id: AttemptId) -> u64 {
+pub(crate) fn number(id: AttemptId) -> u64 {
     id.to_string().parse().expect("a number")
 }
 
@@ -109,7 +127,9 @@ impl Laws {
             known: Known::NotDeleted,
             doubt: false,
             touched: false,
+            asked: false,
             in_flight: false,
+            looked: Looked::of(&policy),
             again: Some(true),
             tally: Tally::default(),
             together: 100,
@@ -120,7 +140,10 @@ impl Laws {
             ids,
             policy,
             flights: BTreeMap::new(),
+            looks: BTreeMap::new(),
+            waiting: Vec::new(),
             next_attempt: 1,
+            burst: 0,
             pass: Pass::default(),
             hold_until: Duration::ZERO,
             last_send: None,
@@ -130,9 +153,17 @@ impl Laws {
         }
     }
 
+    /// How many images there are.
+    pub(crate) fn images(&self) -> usize {
+        self.ids.len()
+    }
+
     /// `step` is called.
     pub(crate) fn stepped(&mut self, now: Moment) {
         self.pass.started.get_or_insert(now.own);
+        if self.flights.is_empty() && self.looks.is_empty() {
+            self.pass.quiet.get_or_insert(now.own);
+        }
     }
 
     /// `stop` was called.
@@ -141,20 +172,51 @@ impl Laws {
         self.over("stop was called");
     }
 
-    /// `step` said `Send`.
+    /// `step` said `Send`, and it is no look.
     pub(crate) fn sent(&mut self, id: AttemptId, images: &[ImageId], now: Moment) {
         let id = number(id);
         let policy = self.policy.clone();
-        assert_eq!(self.pass.over, None, "law 7: {id} is sent after a stop");
+        self.may_send(id, images, policy.chunk, now);
+        self.pass.quiet = None;
+
+        let busy = busy_asks(&policy);
+        let mut indices = Vec::with_capacity(images.len());
+        for name in images {
+            let index = *self.index.get(name).unwrap_or_else(|| panic!("law 2: {name} was never asked for"));
+            indices.push(index);
+            let image = &mut self.images[index];
+            assert!(!image.known.is_settled(), "law 2: {name} is settled, and sent");
+            assert!(!image.in_flight && !image.looked.now, "law 2: {name} is in two attempts at once");
+            assert!(image.looked.ours || policy.verify != Verify::Before, "{name} is to be deleted, and was not looked at first");
+            assert_ne!(image.again, Some(false), "law 1: {name} is asked for once more than it may be, {:?}", image.tally);
+            assert!(images.len() <= image.together, "{name} was refused in a chunk, which was not halved");
+            let tally = &mut image.tally;
+            assert!(now.own >= tally.not_before, "{name} is busy, and asked for sooner than `busy_every` says");
+            tally.sends += 1;
+            tally.counted += 1;
+            assert!(tally.counted <= policy.attempts, "law 1: more attempts for {name} than {}: {tally:?}", policy.attempts);
+            assert!(tally.busy_asked <= busy, "law 1: {name} is asked for again more often than {busy} times: {tally:?}");
+            let most = policy.attempts + 1 + busy + tally.halvings;
+            assert!(tally.sends <= most, "law 1: {name} is sent more often than {most} times: {tally:?}");
+            image.in_flight = true;
+        }
+        self.flights.insert(id, indices);
+    }
+
+    /// What holds of a send of any kind.
+    pub(crate) fn may_send(&mut self, id: u64, images: &[ImageId], most: usize, now: Moment) {
+        let policy = &self.policy;
+        assert_eq!(self.pass.over, None, "law 7: {id} is sent after a stop, {:?}", self.pass.streak);
         assert!(id >= self.next_attempt, "law 2: the number {id} is used twice");
         self.next_attempt = id + 1;
 
-        assert!((1..=policy.chunk).contains(&images.len()), "law 2: {} images are sent, {} allowed", images.len(), policy.chunk);
+        assert!((1..=most).contains(&images.len()), "law 2: {} images are sent, {most} allowed", images.len());
         let mut once = HashSet::new();
         assert!(images.iter().all(|id| once.insert(id)), "law 2: an image is sent twice in {images:?}");
 
         let limit = if self.pass.accepted { policy.in_flight } else { 1 };
-        assert!(self.flights.len() < limit, "{} attempts are in flight, {limit} allowed", self.flights.len() + 1);
+        let in_flight = self.flights.len() + self.looks.len();
+        assert!(in_flight < limit, "{} attempts are in flight, {limit} allowed", in_flight + 1);
 
         assert!(
             now.world >= self.hold_until,
@@ -171,35 +233,40 @@ impl Laws {
         if let (Some(deadline), Some(started)) = (policy.deadline, self.pass.started) {
             assert!(now.own + policy.attempt_timeout <= started + deadline, "sent too late to finish before the deadline");
         }
+    }
 
-        let busy = busy_asks(&policy);
-        let mut indices = Vec::with_capacity(images.len());
-        for name in images {
-            let index = *self.index.get(name).unwrap_or_else(|| panic!("law 2: {name} was never asked for"));
-            indices.push(index);
-            let image = &mut self.images[index];
-            assert!(!matches!(image.known, Known::Gone(_) | Known::Refused(_)), "law 2: {name} is settled, and sent");
-            assert!(!image.in_flight, "law 2: {name} is in two attempts at once");
-            assert_ne!(image.again, Some(false), "law 1: {name} is asked for once more than it may be, {:?}", image.tally);
-            assert!(images.len() <= image.together, "{name} was refused in a chunk, which was not halved");
-            let tally = &mut image.tally;
-            assert!(now.own >= tally.not_before, "{name} is busy, and asked for sooner than `busy_every` says");
-            tally.sends += 1;
-            tally.counted += 1;
-            assert!(tally.counted <= policy.attempts, "law 1: more attempts for {name} than {}: {tally:?}", policy.attempts);
-            assert!(tally.busy_asked <= busy, "law 1: {name} is asked for again more often than {busy} times: {tally:?}");
-            let most = policy.attempts + 1 + busy + tally.halvings;
-            assert!(tally.sends <= most, "law 1: {name} is sent more often than {most} times: {tally:?}");
-            image.in_flight = true;
+    /// `step` said `Send`, and it is a look.
+    pub(crate) fn looked(&mut self, id: AttemptId, images: &[ImageId], page: Option<&str>, now: Moment) {
+        let id = number(id);
+        self.may_send(id, images, 100, now);
+        let quiet = self.pass.quiet;
+        if !self.look_sent(id, images, page, quiet, now) {
+            self.pass.quiet = None;
         }
-        self.flights.insert(id, indices);
     }
 
     /// An attempt was answered, or lost.
     pub(crate) fn landed(&mut self, id: AttemptId, spoken: &Spoken, now: Moment) {
         let id = number(id);
-        let images = self.flights.remove(&id).expect("an attempt in flight");
         self.landed += 1;
+        if let Means::Sight(sight) = &spoken.means {
+            self.look_landed(id, sight, now);
+        } else {
+            self.attempt_landed(id, spoken, now);
+        }
+        if let Some(wait) = spoken.retry_after {
+            self.hold_until = self.hold_until.max(now.world.saturating_add(wait));
+            let end = now.own.saturating_add(wait).saturating_add(self.policy.attempt_timeout);
+            let deadline = self.policy.deadline.zip(self.pass.started).map(|(deadline, started)| started + deadline);
+            if wait > self.policy.max_wait || deadline.is_some_and(|deadline| end > deadline) {
+                self.pass.long_wait = true;
+                self.over_if_unfinished("the service asked for a long wait");
+            }
+        }
+    }
+
+    fn attempt_landed(&mut self, id: u64, spoken: &Spoken, now: Moment) {
+        let images = self.flights.remove(&id).expect("an attempt in flight");
         for id in &spoken.foreign {
             if !self.foreign.contains(id) {
                 self.foreign.push(id.clone());
@@ -207,11 +274,12 @@ impl Laws {
         }
         for &index in &images {
             self.images[index].in_flight = false;
+            self.images[index].asked = true;
         }
         match &spoken.means {
             Means::NotDone(kind) => {
                 self.each(&images, |image, policy| image.again = Some(image.tally.counted < policy.attempts));
-                self.failed(kind);
+                self.failed(id, kind);
             }
             Means::Clock => {
                 let next = self.next_attempt;
@@ -226,13 +294,13 @@ impl Laws {
                     self.over("the clock was refused twice");
                 }
             }
-            Means::Refused { status, code } => self.refused(&images, *status, code),
+            Means::Refused { status, code } => self.refused(id, &images, *status, code),
             Means::Maybe(kind, again) => {
                 self.each(&images, |image, policy| {
                     image.unclear();
                     image.again = Some(*again && image.tally.counted < policy.attempts);
                 });
-                self.failed(kind);
+                self.failed(id, kind);
             }
             Means::Stated(words) => {
                 self.pass.accepted = true;
@@ -241,26 +309,22 @@ impl Laws {
                 for (&index, word) in images.iter().zip(words) {
                     self.stated(index, word, now);
                 }
-                self.pass.hundred_missing |= self.pass.missing >= 100 && !self.pass.others && !self.policy.missing_ok;
-                // Whether an image that was not spoken of was answered is not said: then nothing is demanded.
-                if self.pass.hundred_missing && !self.pass.silent {
-                    self.over("the first 100 images do not exist");
-                }
+                self.over_if_none_exist();
             }
+            Means::Sight(_) => unreachable!("a look has no images in flight"),
         }
-        if let Some(wait) = spoken.retry_after {
-            self.hold_until = self.hold_until.max(now.world.saturating_add(wait));
-            let end = now.own.saturating_add(wait).saturating_add(self.policy.attempt_timeout);
-            let deadline = self.policy.deadline.zip(self.pass.started).map(|(deadline, started)| started + deadline);
-            if wait > self.policy.max_wait || deadline.is_some_and(|deadline| end > deadline) {
-                self.pass.long_wait = true;
-                self.over("the service asked for a long wait");
-            }
+    }
+
+    /// Whether an image that was not spoken of was answered is not said: then nothing is demanded.
+    pub(crate) fn over_if_none_exist(&mut self) {
+        self.pass.hundred_missing |= self.pass.missing >= 100 && !self.pass.others && !self.policy.missing_ok;
+        if self.pass.hundred_missing && !self.pass.silent {
+            self.over_if_unfinished("the first 100 images do not exist");
         }
     }
 
     /// Row 8.
-    fn refused(&mut self, images: &[usize], status: u16, code: &str) {
+    fn refused(&mut self, id: u64, images: &[usize], status: u16, code: &str) {
         let about_every_request = matches!(status, 401 | 403 | 404 | 405);
         if about_every_request && !self.pass.accepted {
             self.each(images, |image, _| image.again = Some(false));
@@ -277,7 +341,7 @@ impl Laws {
             self.pass.streak = Default::default();
         } else {
             self.each(images, |image, _| image.again = Some(false));
-            self.failed(&format!("{status} {code}"));
+            self.failed(id, &format!("{status} {code}"));
         }
     }
 
@@ -299,7 +363,9 @@ impl Laws {
                 }
                 "InvalidImage.Shared" => image.settled(Known::Refused(code.clone())),
                 "OperationDenied.ImageIsCopying" | "OperationDenied.ImageIsExporting" | "InvalidImageStatus" => {
-                    if !(doubt && code == "InvalidImageStatus") {
+                    if doubt && code == "InvalidImageStatus" {
+                        image.known = Known::Unclear;
+                    } else {
                         image.known = Known::Busy(code.clone());
                         image.doubt = false;
                     }
@@ -319,7 +385,10 @@ impl Laws {
                     image.again = Some(image.tally.counted < policy.attempts);
                 }
                 // Unclear as it was; whether it is asked for again is not said.
-                _ if doubt => image.again = None,
+                _ if doubt => {
+                    image.known = Known::Unclear;
+                    image.again = None;
+                }
                 _ => image.settled(Known::Refused(code.clone())),
             },
             Word::Silent => {
@@ -335,17 +404,29 @@ impl Laws {
         }
     }
 
-    fn failed(&mut self, kind: &str) {
+    fn failed(&mut self, id: u64, kind: &str) {
+        if id < self.burst {
+            return;
+        }
+        self.burst = self.next_attempt;
         self.pass.failures += 1;
         self.pass.most_failures = self.pass.most_failures.max(self.pass.failures);
         let times = if self.pass.streak.0 == kind { self.pass.streak.1 + 1 } else { 1 };
         self.pass.streak = (kind.to_owned(), times);
         if times >= self.policy.stop_after {
-            self.over("too many failures of a kind in a row");
+            self.over_if_unfinished("too many failures of a kind in a row");
         }
     }
 
-    fn over(&mut self, why: &'static str) {
+    /// What stops a run that has something left to delete does not always keep one that has not from looking at what it did.
+    fn over_if_unfinished(&mut self, why: &'static str) {
+        let left = self.images.iter().any(|image| image.again == Some(true));
+        if left || !self.flights.is_empty() || self.looks.values().any(Chain::is_needed) {
+            self.over(why);
+        }
+    }
+
+    pub(crate) fn over(&mut self, why: &'static str) {
         self.pass.over.get_or_insert(why);
     }
 
@@ -364,8 +445,10 @@ impl Laws {
                 image.unclear();
                 image.again = Some(image.tally.counted < policy.attempts);
             });
-            self.failed("lost");
         }
+        self.burst = self.next_attempt;
+        self.landed += self.looks.len();
+        self.looks_lost();
     }
 
     /// `retry_left` was called.
@@ -374,12 +457,19 @@ impl Laws {
         for image in &mut self.images {
             image.tally = Tally::default();
             image.together = 100;
-            image.again = Some(!matches!(image.known, Known::Gone(_) | Known::Refused(_)));
+            image.again = Some(!image.known.is_settled());
+            image.looked = image.looked.in_next_pass(&self.policy, image.in_flight, image.known.is_settled());
+        }
+        // Those in flight were made for a pass that is over.
+        self.waiting.clear();
+        for chain in self.looks.values_mut() {
+            chain.stale = true;
         }
     }
 
-    /// The process died, and a new one resumed from a journal with these intents; those of these attempts have no outcome.
-    pub(crate) fn crashed(&mut self, intents: &[AttemptId], open: &[AttemptId]) {
+    /// The process died, and a new one resumed from a journal with so many attempts and this last number; these attempts have
+    /// no outcome.
+    pub(crate) fn crashed(&mut self, last: Option<AttemptId>, attempts: usize, open: &[AttemptId]) {
         for id in open {
             for index in self.flights.remove(&number(*id)).expect("an attempt in flight") {
                 self.images[index].unclear();
@@ -389,8 +479,10 @@ impl Laws {
             image.in_flight = false;
         }
         self.flights.clear();
-        self.landed = intents.len();
-        self.next_attempt = intents.last().map_or(1, |last| number(*last) + 1);
+        self.looks.clear();
+        self.burst = 0;
+        self.landed = attempts;
+        self.next_attempt = last.map_or(1, |last| number(last) + 1);
         self.foreign.clear();
         self.hold_until = Duration::ZERO;
         self.last_send = None;
@@ -402,11 +494,12 @@ impl Laws {
     pub(crate) fn longest_wait(&self) -> Duration {
         let policy = &self.policy;
         let interval = policy.requests_per_second.map_or(Duration::ZERO, |rate| Duration::from_secs_f64(1.0 / rate));
-        policy.max_wait.max(policy.backoff_cap).max(policy.busy_every).max(interval)
+        let looks = if policy.verify == Verify::Never { Duration::ZERO } else { crate::machine_looks::PAUSE };
+        policy.max_wait.max(policy.backoff_cap).max(policy.busy_every).max(interval).max(looks)
     }
 
     /// The report, at any moment.
-    pub(crate) fn check(&mut self, report: Report, service: &Service) {
+    pub(crate) fn check(&mut self, report: Report, service: &Service, now: Moment) {
         let before = self.before.take();
         let mut before = before.iter().flat_map(Report::outcomes).map(|(_, outcome)| outcome);
         let named = report.outcomes().map(|(id, _)| id);
@@ -416,26 +509,39 @@ impl Laws {
             let image = &self.images[index];
             counts[match outcome {
                 Outcome::Gone(_) => 0,
-                Outcome::Refused(_) => 1,
+                Outcome::Refused(_) | Outcome::NotOurs(_) => 1,
                 Outcome::Busy(_) => 2,
                 Outcome::NotDeleted(_) => 3,
                 _ => 4,
             }] += 1;
 
-            let denied = matches!(outcome, Outcome::NotDeleted(_) | Outcome::Refused(_) | Outcome::Busy(_));
+            let denied = matches!(outcome, Outcome::NotDeleted(_) | Outcome::Refused(_) | Outcome::Busy(_) | Outcome::NotOurs(_));
             assert!(!(denied && service.has_accepted(index)), "hidden truth: {id} was accepted for deletion, and is `{outcome}`");
             assert!(!(outcome.is_gone() && service.keeps(index)), "hidden truth: {id} is there, and is `{outcome}`");
 
             let absent = matches!(outcome, Outcome::Gone(Evidence::NotFound));
             let not_done = matches!(outcome, Outcome::NotDeleted(_) | Outcome::Refused(_));
             assert!(!(image.doubt && (not_done || absent)), "law 4: {id} may have been deleted, and is `{outcome}`");
-            let claimed =
-                matches!(outcome, Outcome::Gone(Evidence::Acknowledged | Evidence::NotFoundAfterUnclear) | Outcome::Unclear(_));
-            assert!(image.touched || image.in_flight || !claimed, "law 5: nothing can have touched {id}, and it is `{outcome}`");
+            let claimed = match outcome {
+                Outcome::Gone(evidence) => !matches!(evidence, Evidence::NotFound | Evidence::AbsentBefore),
+                outcome => matches!(outcome, Outcome::Unclear(_)),
+            };
+            let seen_absent = image.asked && matches!(outcome, Outcome::Gone(Evidence::SeenAbsent));
+            assert!(
+                image.touched || image.in_flight || seen_absent || !claimed,
+                "law 5: nothing can have touched {id}, and it is `{outcome}`"
+            );
 
             if let Some(before) = before.next().filter(|before| before.is_settled()) {
-                assert_eq!(before, outcome, "law 3: {id} was settled");
+                let seen_after = match (&image.known, before) {
+                    (Known::SeenPresent, Outcome::Gone(_)) => self.policy.verify == Verify::All,
+                    (Known::Gone(Evidence::SeenAbsent), Outcome::Gone(_)) => true,
+                    _ => false,
+                };
+                assert!(before == outcome || seen_after, "law 3: {id} was settled, `{before}`, and is `{outcome}`");
             }
+            let absent_before = matches!(outcome, Outcome::Gone(Evidence::AbsentBefore));
+            assert!(!(absent_before && image.touched), "{id} may have been touched, and is `{outcome}`");
             if image.in_flight {
                 assert!(matches!(outcome, Outcome::Unclear(_)), "{id} is in flight, and is `{outcome}`");
             } else {
@@ -447,22 +553,32 @@ impl Laws {
         assert_eq!(report.all_gone(), counts[0] == self.ids.len(), "law 3: all are gone, or not");
         assert_eq!(report.foreign(), self.foreign, "the foreign images");
         assert_eq!(report.attempts().len(), self.landed, "the attempts that are over");
+        let blind = self.pass.blind_before || self.pass.blind_after;
+        assert!(!blind || report.unverified().is_some(), "looks were given up, and the report does not say so");
+        if let Some(why) = report.unverified() {
+            assert!(self.policy.verify != Verify::Never, "nothing was to be looked at, and was not: {why}");
+            let no_time = self.policy.deadline.is_some() || self.hold_until > Duration::ZERO;
+            assert!(blind || no_time || report.stopped().is_some(), "not looked at without a reason: {why}");
+        }
         if let Some(stop) = report.stopped() {
-            self.check_stop(stop);
+            self.check_stop(stop, now);
             self.over("the report says so");
         }
         self.before = Some(report);
     }
 
-    fn check_stop(&self, stop: &Stop) {
+    fn check_stop(&self, stop: &Stop, now: Moment) {
         let pass = &self.pass;
+        let deadline = self.policy.deadline.zip(pass.started).map(|(deadline, started)| started + deadline);
+        let latest_end = now.own + self.longest_wait() + self.policy.attempt_timeout;
         let holds = match stop {
             Stop::Asked { .. } => pass.asked_to_stop,
-            Stop::Deadline => self.policy.deadline.is_some(),
+            Stop::Deadline => deadline.is_some_and(|deadline| latest_end > deadline),
             Stop::Wait { .. } => pass.long_wait || self.hold_until > Duration::ZERO,
             Stop::Clock { .. } => pass.clock_refused_twice,
             Stop::Call { .. } => pass.hopeless,
             Stop::NoneExist => pass.hundred_missing,
+            Stop::Look { .. } => pass.blind_before,
             Stop::Failing { times, .. } => *times >= self.policy.stop_after && pass.most_failures >= *times,
             other => panic!("expected a known reason to stop, not {other:?}"),
         };
@@ -470,13 +586,23 @@ impl Laws {
     }
 
     /// `step` said `Done`.
-    pub(crate) fn done(&self, report: &Report) {
-        assert!(self.flights.is_empty(), "done, and attempts are in flight");
+    pub(crate) fn done(&self, report: &Report, service: &Service) {
+        assert!(self.flights.is_empty() && self.looks.is_empty(), "done, and attempts are in flight");
         if report.stopped().is_some() {
             return;
         }
-        for (id, image) in self.ids.iter().zip(&self.images) {
+        for (index, (id, image)) in self.ids.iter().zip(&self.images).enumerate() {
+            let in_sight = !service.has_accepted(index) || service.eyes.visible_for() > self.policy.verify_for;
+            let seen = image.known == Known::SeenPresent && report.unverified().is_none();
+            assert!(!seen || in_sight, "{id} is gone from sight, and unclear");
             assert_ne!(image.again, Some(true), "{id} is left out: nothing stopped the run, and {:?}", image.tally);
+            let unseen = image.is_to_be_seen(self.policy.verify) && !image.looked.enough;
+            assert!(
+                !unseen || report.unverified().is_some(),
+                "{id} is {:?}, and was not looked at: {:?}",
+                image.known,
+                image.looked
+            );
         }
     }
 }
@@ -488,7 +614,7 @@ impl Image {
         self.touched = true;
     }
 
-    fn settled(&mut self, known: Known) {
+    pub(crate) fn settled(&mut self, known: Known) {
         self.known = known;
         self.doubt = false;
         self.again = Some(false);
@@ -496,9 +622,15 @@ impl Image {
 }
 
 impl Known {
+    fn is_settled(&self) -> bool {
+        matches!(self, Self::Gone(_) | Self::Refused(_) | Self::NotOurs)
+    }
+
     fn is(&self, outcome: &Outcome) -> bool {
         match (self, outcome) {
-            (Self::NotDeleted, Outcome::NotDeleted(_)) | (Self::Unclear, Outcome::Unclear(_)) => true,
+            (Self::NotDeleted, Outcome::NotDeleted(_)) | (Self::NotOurs, Outcome::NotOurs(_)) => true,
+            (Self::Unclear, Outcome::Unclear(why)) => why.kind() != ReasonKind::SeenPresent,
+            (Self::SeenPresent, Outcome::Unclear(why)) => why.kind() == ReasonKind::SeenPresent,
             (Self::Gone(known), Outcome::Gone(evidence)) => known == evidence,
             (Self::Refused(code), Outcome::Refused(error)) | (Self::Busy(code), Outcome::Busy(error)) => code == error.code(),
             _ => false,

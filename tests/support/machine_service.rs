@@ -7,6 +7,7 @@ use std::time::Duration;
 use volc_proto::ecs::ImageId;
 
 use crate::machine_script::Script;
+use crate::machine_sights::{Eyes, Sight};
 use crate::machine_wire::{Answer, ask_for_a_wait, body, page, refused, to_another_action};
 
 /// What is true of an image.
@@ -34,7 +35,10 @@ enum State {
 #[derive(Debug)]
 struct Truth {
     state: State,
-    accepted: bool,
+    /// What a look says of it.
+    visibility: &'static str,
+    /// When its deletion was accepted.
+    accepted: Option<Duration>,
 }
 
 /// What a reply names in `OperationDetails`.
@@ -54,6 +58,10 @@ pub(crate) struct Service {
     habit: Habit,
     /// One request in so many goes wrong.
     fault_every: usize,
+    /// How it answers looks.
+    pub(crate) eyes: Eyes,
+    /// By the world's clock.
+    now: Duration,
 }
 
 /// A request, as it was carried out or not, and what comes back.
@@ -87,6 +95,8 @@ pub(crate) enum Means {
     Maybe(String, bool),
     /// Row 7, in the order asked.
     Stated(Vec<Word>),
+    /// Of a look.
+    Sight(Sight),
 }
 
 /// What a reply says of one image.
@@ -107,6 +117,7 @@ impl Service {
     pub(crate) fn new(ids: &[ImageId], script: &mut Script<'_>) -> Self {
         let habit = script.pick(&[Habit::All, Habit::OnlyFailures, Habit::Forgets]);
         let fault_every = script.pick(&[4, 1, 2, 3, 8, 200]);
+        let eyes = Eyes::new(ids.len(), script);
         // Up to all of them are out of the ordinary.
         let odd_every = script.pick(&[8, 1, 2, 50, 200]);
         let all_missing = script.one_in(12);
@@ -131,24 +142,48 @@ impl Service {
                     _ => State::Missing,
                 },
             };
-            Truth { state, accepted: false }
+            let visibility = if state == State::Shared { script.pick(&["shared", "public"]) } else { "private" };
+            Truth { state, visibility, accepted: None }
         };
         let index = ids.iter().cloned().zip(0..).collect();
-        Self { images: ids.iter().map(truth).collect(), index, habit, fault_every }
+        Self { images: ids.iter().map(truth).collect(), index, habit, fault_every, eyes, now: Duration::ZERO }
     }
 
     /// Whether the deletion of an image was ever accepted; by its place on the list.
     pub(crate) fn has_accepted(&self, index: usize) -> bool {
-        self.images[index].accepted
+        self.images[index].accepted.is_some()
     }
 
     /// Whether it is there, and will stay.
     pub(crate) fn keeps(&self, index: usize) -> bool {
-        !self.images[index].accepted && self.images[index].state != State::Missing
+        !self.has_accepted(index) && self.images[index].state != State::Missing
+    }
+
+    /// Whether a look lists it.
+    pub(crate) fn is_visible(&self, id: &ImageId, now: Duration) -> bool {
+        let truth = &self.images[self.index[id]];
+        match truth.accepted {
+            Some(accepted) => now < accepted.saturating_add(self.eyes.visible_for()),
+            None => truth.state != State::Missing,
+        }
+    }
+
+    /// What a look says of it; private ones are the account's own.
+    pub(crate) fn visibility(&self, id: &ImageId) -> Option<&'static str> {
+        Some(self.images[self.index[id]].visibility)
+    }
+
+    /// Somebody else deletes an image, if it can be deleted.
+    pub(crate) fn vanish(&mut self, index: usize) {
+        let truth = &mut self.images[index];
+        if truth.accepted.is_none() && !matches!(truth.state, State::Shared | State::Culprit(..)) {
+            truth.state = State::Missing;
+        }
     }
 
     /// A request arrives, or does not; it is carried out, or is not; something comes back, or nothing.
-    pub(crate) fn handle(&mut self, ids: &[ImageId], script: &mut Script<'_>) -> Spoken {
+    pub(crate) fn handle(&mut self, ids: &[ImageId], now: Duration, script: &mut Script<'_>) -> Spoken {
+        self.now = now;
         let fault = if self.fault_every == 1 || script.one_in(self.fault_every) { 1 + script.below(21) } else { 0 };
         let mut spoken = match fault {
             0 => self.listed(ids, Reply::Plain, script),
@@ -243,12 +278,7 @@ impl Service {
                 self.listed(ids, reply, script)
             }
         };
-        let throttled = matches!(&spoken.means, Means::NotDone(kind) if kind != "unsent");
-        if let Answer::Response(response) = &mut spoken.answer
-            && (if throttled { script.one_in(2) } else { script.one_in(24) })
-        {
-            spoken.retry_after = ask_for_a_wait(response.headers_mut(), script);
-        }
+        spoken.ask_for_a_wait(script);
         spoken
     }
 
@@ -322,6 +352,7 @@ impl Service {
             // Nobody knows what the service says of an image that is being deleted.
             _ => State::Deleting(UNKNOWN_CODE, 1 + script.byte() % 3),
         };
+        let now = self.now;
         let mut carry_out = |id| {
             let truth = &mut self.images[self.index[id]];
             let (state, code) = match truth.state {
@@ -339,7 +370,9 @@ impl Service {
                     (left.checked_sub(1).map_or(State::Deleted, |left| State::Deleting(code, left)), Some(code))
                 }
             };
-            truth.accepted |= matches!(state, State::Deleting(..) | State::Deleted);
+            if matches!(state, State::Deleting(..) | State::Deleted) {
+                truth.accepted.get_or_insert(now);
+            }
             truth.state = state;
             code
         };
@@ -350,6 +383,23 @@ impl Service {
 impl Spoken {
     fn new(answer: Answer, means: Means) -> Self {
         Self { answer, means, retry_after: None, foreign: Vec::new() }
+    }
+
+    /// What comes back from a look.
+    pub(crate) fn told(answer: Answer, means: Means, script: &mut Script<'_>) -> Self {
+        let mut spoken = Self::new(answer, means);
+        spoken.ask_for_a_wait(script);
+        spoken
+    }
+
+    /// Now and then, and often where there are too many requests.
+    fn ask_for_a_wait(&mut self, script: &mut Script<'_>) {
+        let throttled = matches!(&self.means, Means::NotDone(kind) if kind != "unsent");
+        if let Answer::Response(response) = &mut self.answer
+            && (if throttled { script.one_in(2) } else { script.one_in(24) })
+        {
+            self.retry_after = ask_for_a_wait(response.headers_mut(), script);
+        }
     }
 }
 

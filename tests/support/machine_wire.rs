@@ -26,8 +26,18 @@ pub fn page(status: u16, body: &str) -> Answer {
 
 /// The envelope of a call that failed.
 pub fn refused(status: u16, code: &str) -> Answer {
+    refused_by("DeleteImages", status, code)
+}
+
+/// The envelope of a call of this action that failed.
+pub fn refused_by(action: &str, status: u16, code: &str) -> Answer {
     let error = format!("{{\"Code\":\"{code}\",\"Message\":\"m\"}}");
-    page(status, &format!("{{\"ResponseMetadata\":{{\"RequestId\":\"r\",\"Action\":\"DeleteImages\",\"Error\":{error}}}}}"))
+    page(status, &format!("{{\"ResponseMetadata\":{{\"RequestId\":\"r\",\"Action\":\"{action}\",\"Error\":{error}}}}}"))
+}
+
+/// The envelope of a call of this action that succeeded, with this beside the metadata.
+pub fn succeeded(action: &str, rest: &str) -> Answer {
+    page(200, &format!("{{\"ResponseMetadata\":{{\"RequestId\":\"r\",\"Action\":\"{action}\"}}{rest}}}"))
 }
 
 /// A reply that lists these images: with the code of a failure, or without one.

@@ -92,9 +92,9 @@
 //! With [`Policy::verify`] the machine also reads (`DescribeImages`): first, so that only images of this account are asked
 //! for and those that were never there are told apart; or at the end, until the images in question are seen absent
 //! (`Gone(SeenAbsent)`) or [`Policy::verify_for`] is spent (`Unclear`, seen present). Absent is what a whole answer, with all
-//! its pages, does not list. An image that the service called deleted and that is still seen when the time is spent becomes
-//! `Unclear`, and the reason says so: that is the one outcome that is ever taken back. Where looking is not permitted, the
-//! outcomes stay as they are and [`Report::unverified`] says why; [`Verify::Before`] deletes nothing then.
+//! its pages, does not list. An image that the service called deleted and that a look sees becomes `Unclear`, and the reason
+//! says so, until another look sees it absent: that is the one outcome that is ever taken back. Where looking is not
+//! permitted, the outcomes stay as they are and [`Report::unverified`] says why; [`Verify::Before`] deletes nothing then.
 //!
 //! # What no client can see
 //!

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::Request;
 
 use super::event::{AttemptId, Event, Intent};
-use super::look::Look;
+use super::look::{Look, When};
 use super::queue::Image;
 use crate::action::Action;
 use crate::credentials::Credentials;
@@ -96,8 +96,12 @@ pub(super) struct Flight {
 }
 
 impl Flight {
-    pub(super) fn is_look(&self) -> bool {
-        matches!(self.ask, Ask::Look(_))
+    /// Whether it deletes something, or something is to be deleted after it.
+    pub(super) fn is_needed(&self) -> bool {
+        match &self.ask {
+            Ask::Delete { .. } => true,
+            Ask::Look(look) => look.when == When::BeforeDeletion,
+        }
     }
 }
 
@@ -109,7 +113,7 @@ pub(super) enum Ask {
         /// Not together with others: part of a chunk that was refused.
         alone: bool,
     },
-    Look(Look),
+    Look(Box<Look>),
 }
 
 impl Ask {

@@ -29,7 +29,9 @@ pub(super) struct Look {
     /// Each image that was seen, with its visibility.
     seen: HashMap<u32, Option<String>>,
     pages: usize,
-    when: When,
+    pub(super) when: When,
+    /// When its first page was asked for: what it sees was true then.
+    asked: Option<Duration>,
     /// Looks that saw these images, this one included.
     round: u32,
     /// How often it was begun in vain.
@@ -37,9 +39,11 @@ pub(super) struct Look {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum When {
+pub(super) enum When {
     BeforeDeletion,
     AfterDeletion,
+    /// The run began anew while it was under way, and looks for itself.
+    Forgotten,
 }
 
 /// The looks that are to be made.
@@ -93,7 +97,9 @@ impl Looks {
 
     pub(super) fn pick(&mut self, now: Duration) -> Option<Look> {
         let index = self.waiting.iter().position(|(at, _)| *at <= now)?;
-        self.waiting.remove(index).map(|(_, look)| look)
+        let (_, mut look) = self.waiting.remove(index)?;
+        look.asked.get_or_insert(now);
+        Some(look)
     }
 
     /// Whether there are looks without which nothing may be deleted.
@@ -137,10 +143,14 @@ impl Deletion {
     }
 
     fn look_at(&mut self, images: &[u32], at: Duration, when: When, round: u32) {
+        if when == When::Forgotten || self.looks.refused.is_some() {
+            return;
+        }
         for images in images.chunks(usize::from(DescribeImages::MAX_RESULTS)) {
             let ids = images.iter().map(|&index| self.images[index as usize].id.clone()).collect();
             let action = DescribeImages::for_images(ids);
-            let look = Look { images: images.to_vec(), action, seen: HashMap::new(), pages: 0, when, round, failures: 0 };
+            let look =
+                Look { images: images.to_vec(), action, seen: HashMap::new(), pages: 0, when, asked: None, round, failures: 0 };
             self.looks.waiting.push_back((at, look));
         }
     }
@@ -156,7 +166,9 @@ impl Deletion {
                         return None;
                     }
                     Ok(Some(action)) => {
-                        self.looks.waiting.push_front((now, Look { action, ..look }));
+                        if look.when != When::Forgotten && self.looks.refused.is_none() {
+                            self.looks.waiting.push_front((now, Look { action, ..look }));
+                        }
                         return None;
                     }
                     Err(reason) => reason,
@@ -190,6 +202,9 @@ impl Deletion {
 
     /// A look brought nothing: it is begun anew, unless that was so too often.
     pub(super) fn saw_nothing(&mut self, look: Look, now: Duration, reason: Reason) {
+        if look.when == When::Forgotten {
+            return;
+        }
         let failures = look.failures + 1;
         if failures >= self.policy.attempts || self.stopped.is_some() {
             return self.give_up(&look, reason);
@@ -202,6 +217,9 @@ impl Deletion {
     }
 
     fn give_up(&mut self, look: &Look, reason: Reason) {
+        if look.when == When::Forgotten {
+            return;
+        }
         self.looks.refused.get_or_insert_with(|| reason.clone());
         self.looks.end(&reason);
         if look.when == When::BeforeDeletion {
@@ -226,7 +244,8 @@ impl Deletion {
             let Some(&index) = asked.get(id) else {
                 return Err(proves_nothing("the answer lists an image that nobody asked for"));
             };
-            look.seen.insert(index, image.visibility.as_ref().map(|Text(visibility)| visibility.chars().take(20).collect()));
+            let visibility = image.visibility.as_ref().map(|Text(visibility)| visibility.chars().take(20).collect());
+            look.seen.insert(index, visibility.filter(|visibility: &String| !visibility.is_empty()));
         }
         look.pages += 1;
         // At least one image on every page but the last.
@@ -246,6 +265,7 @@ impl Deletion {
         match look.when {
             When::BeforeDeletion => self.saw_before(look, now),
             When::AfterDeletion => self.saw_after(look, now),
+            When::Forgotten => {}
         }
     }
 
@@ -279,7 +299,9 @@ impl Deletion {
         let began = self.looks.since.unwrap_or(now);
         // A second at least: without a pause the looks would have no end.
         let next = now.saturating_add(self.pace.backoff(&self.policy, look.round).max(Duration::from_secs(1)));
-        let go_on = next <= began.saturating_add(self.policy.verify_for) && self.stopped.is_none();
+        let end = began.saturating_add(self.policy.verify_for);
+        // An answer that took long shows what was there when it was asked for.
+        let go_on = look.asked.is_none_or(|asked| asked < end) && self.stopped.is_none();
         let mut there = Vec::new();
         for &index in &look.images {
             let image = &mut self.images[index as usize];
@@ -304,7 +326,8 @@ impl Deletion {
             }
         }
         if go_on {
-            self.look_at(&there, next, When::AfterDeletion, look.round + 1);
+            // The last look is made when the time is spent, and not sooner.
+            self.look_at(&there, next.min(end.max(now)), When::AfterDeletion, look.round + 1);
         }
     }
 }

@@ -11,7 +11,7 @@ use super::attempt::{Ask, Attempt, Flight, Step};
 use super::event::{
     AttemptId, AttemptOutcome, AttemptRecord, Begin, Context, Event, ImageOutcome, InvalidJournal, VERSION, digest,
 };
-use super::look::Looks;
+use super::look::{Looks, When};
 use super::meaning::{self, Meaning, Verdict};
 use super::outcome::{Evidence, Outcome, Reason, ReasonKind, Stop};
 use super::pace::{Clock, Pace};
@@ -193,7 +193,12 @@ impl Deletion {
                 return Step::Send(self.launch(now));
             }
         }
-        if self.flights.is_empty() { Step::Done } else { Step::Pending }
+        if !self.flights.is_empty() {
+            return Step::Pending;
+        }
+        // The run was stopped just now: the report says at once that nothing will be looked at.
+        self.look_after(now);
+        Step::Done
     }
 
     /// When there is something to send, if ever.
@@ -218,7 +223,7 @@ impl Deletion {
         // What can be deleted goes first: it was looked at a moment ago.
         let deletable = self.queue.ready_at(now).is_some_and(|at| at <= now);
         let ask = match if deletable { None } else { self.looks.pick(now) } {
-            Some(look) => Ask::Look(look),
+            Some(look) => Ask::Look(Box::new(look)),
             None => {
                 let (images, alone) = self.queue.pick(&self.images, self.policy.chunk, now);
                 for &index in &images {
@@ -255,7 +260,7 @@ impl Deletion {
             Ask::Look(look) => {
                 record.request_id = request_id_of(response);
                 let images = look.images.clone();
-                record.error = self.saw(look, now, response);
+                record.error = self.saw(*look, now, response);
                 self.recorded(record, &images)
             }
         };
@@ -288,7 +293,7 @@ impl Deletion {
             (Ask::Look(look), _) => {
                 record.error = Some(reason.clone());
                 let images = look.images.clone();
-                self.saw_nothing(look, now, reason);
+                self.saw_nothing(*look, now, reason);
                 self.recorded(record, &images)
             }
         }
@@ -334,24 +339,17 @@ impl Deletion {
         }
         self.queue = Queue::new(fresh);
         self.looks = Looks::default();
+        for flight in &mut self.flights {
+            if let Ask::Look(look) = &mut flight.ask {
+                look.when = When::Forgotten;
+            }
+        }
         self.look_before();
     }
 
     /// What is known now, at any moment, of every image in the order asked.
     pub fn report(&self) -> Report {
-        let in_flight = Reason::new(ReasonKind::InFlight, "an attempt is under way");
-        let images: Vec<ImageOutcome> = self
-            .images
-            .iter()
-            .map(|image| ImageOutcome {
-                id: image.id.clone(),
-                outcome: match &image.outcome {
-                    unclear @ Outcome::Unclear(_) => unclear.clone(),
-                    _ if image.place == Place::InFlight => Outcome::Unclear(in_flight.clone()),
-                    known => known.clone(),
-                },
-            })
-            .collect();
+        let images = known(self.images.iter());
         Report {
             version: VERSION,
             context: self.context.clone(),
@@ -465,11 +463,8 @@ impl Deletion {
             self.heard = Some((at.shifted(took), self.clock.now));
         }
         self.records.push(record.clone());
-        let images = images.iter().map(|&index| {
-            let Image { id, outcome, .. } = &self.images[index as usize];
-            ImageOutcome { id: id.clone(), outcome: outcome.clone() }
-        });
-        Event::Outcome(AttemptOutcome { attempt: record, images: images.collect() })
+        let images = known(images.iter().map(|&index| &self.images[index as usize]));
+        Event::Outcome(AttemptOutcome { attempt: record, images })
     }
 
     fn per_image(&mut self, images: &[u32], verdicts: Vec<Verdict>, now: Duration) {
@@ -608,8 +603,9 @@ impl Deletion {
 
     pub(super) fn halt(&mut self, stop: Stop) {
         // All that was to be deleted was asked for: that there is no time to look at it stops nothing.
-        let only_looks =
-            self.queue.ready_at(Duration::ZERO).is_none() && !self.looks.are_needed() && self.flights.iter().all(Flight::is_look);
+        let only_looks = self.queue.ready_at(Duration::ZERO).is_none()
+            && !self.looks.are_needed()
+            && !self.flights.iter().any(Flight::is_needed);
         self.looks.end(&stop);
         if !(only_looks && matches!(stop, Stop::Deadline | Stop::Wait { .. })) {
             self.stopped.get_or_insert(stop);
@@ -619,6 +615,17 @@ impl Deletion {
             image.place = Place::Finished;
         }
     }
+}
+
+/// What is known of these images. One that an attempt under way asks for is unclear, whatever was known before.
+fn known<'a>(images: impl Iterator<Item = &'a Image>) -> Vec<ImageOutcome> {
+    let in_flight = Reason::new(ReasonKind::InFlight, "an attempt is under way");
+    let outcome = |image: &Image| match &image.outcome {
+        unclear @ Outcome::Unclear(_) => unclear.clone(),
+        _ if image.place == Place::InFlight => Outcome::Unclear(in_flight.clone()),
+        known => known.clone(),
+    };
+    images.map(|image| ImageOutcome { id: image.id.clone(), outcome: outcome(image) }).collect()
 }
 
 /// Why a run cannot be. Nothing was sent.
