@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use volc_proto::ecs::{DescribeImages, ImageDescription, ImageId, ImagePage};
 use volc_proto::sts::GetCallerIdentity;
-use volc_proto::{Action, ApiErrorKind, Query, ReplyError};
+use volc_proto::{Action, ApiErrorKind, Query, ReplyError, chain};
 use volc_ureq::Client;
 
 /// Calls that read, each repeated where that may help.
@@ -157,13 +157,7 @@ impl Unread {
 /// With its sources, in one line.
 impl fmt::Display for Unread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut source = self.0.source();
-        while let Some(error) = source {
-            write!(f, ": {error}")?;
-            source = error.source();
-        }
-        Ok(())
+        chain(&*self.0).fmt(f)
     }
 }
 
