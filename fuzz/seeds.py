@@ -3,10 +3,14 @@
 
 parse_response reads two bytes of HTTP status (big-endian), then the body: one seed per file in tests/replies.
 encode_query reads names and values in turn, each ended by a 0xFF byte: a few queries of tests/vectors/public.json.
-Seeds added by hand take another name than seed-reply-* and seed-query-* and are left alone.
+verify_request reads the text of an HTTP/1.1 request: a few signed ones of the same file.
+drive_deletion reads a script, a decision a byte: random ones, long enough for a whole run, which the fuzzer would be long in
+coming to. The first byte says what is looked at; in every second script most decisions are that nothing goes wrong.
+Seeds added by hand take another name than seed-reply-*, seed-query-*, seed-signed-* and seed-script-*, and are left alone.
 """
 
 import json
+import random
 from pathlib import Path
 
 FUZZ = Path(__file__).resolve().parent
@@ -29,6 +33,20 @@ QUERIES = [
     "pub-21-esc-cjk",
     "pub-22-esc-emoji",
     "pub-23-esc-mixed",
+]
+
+# One for each form of a signature.
+SIGNED = [
+    "pub-01-one-id",
+    "pub-12-token",
+    "pub-33-port-443",
+    "pub-45-profile-xdate-only",
+    "pub-47-profile-go",
+    "pub-49-profile-python-default-token",
+    "pub-50-post-form",
+    "pub-52-presign-no-host",
+    "pub-55-presign-host-token",
+    "pub-58-presign-expires",
 ]
 
 
@@ -58,6 +76,28 @@ def main():
     # What no text can hold: duplicate names, an empty name, an empty value, a name without a value, bytes beyond UTF-8.
     queries["odd-pieces"] = b"a\xff2\xffa\xff1\xff\xffv\xffn\xff\xff\xc3\x28\x00\xff\x80\xfftail"
     write("encode_query", "seed-query-", queries)
+
+    by_id = {vector["id"]: vector for vector in vectors["vectors"]}
+    write("verify_request", "seed-signed-", {name: signed(by_id[name]) for name in SIGNED})
+
+    scripts = {}
+    for number in range(24):
+        choose = random.Random(number)
+        decisions = [choose.randrange(256) if number % 2 == 0 or choose.random() < 0.25 else 0 for _ in range(400)]
+        scripts[f"{number:02}"] = bytes([number // 2 % 4, *decisions])
+    write("drive_deletion", "seed-script-", scripts)
+
+
+def signed(vector):
+    """The request of a vector as it is sent."""
+    query, headers = vector["expected"].get("query_string"), vector["headers"]
+    if query is None:
+        query = vector["expected"]["canonical_query"]
+        headers = [*headers, ["Authorization", vector["expected"]["authorization"]]]
+    names = [name for name, _ in headers]
+    more = [] if "Host" in names else [["Host", vector["host"]]]
+    head = "".join(f"{name}: {value}\r\n" for name, value in [*more, *headers])
+    return f"{vector['method']} {vector['path']}?{query} HTTP/1.1\r\n{head}\r\n{vector['body']}".encode()
 
 
 if __name__ == "__main__":
