@@ -39,7 +39,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
 }
 
 /// A string, borrowed unless it has escapes. An `Option<Cow<str>>` would always own it.
-#[derive(Deserialize)]
+#[derive(PartialEq, Deserialize)]
 pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 
 /// A list of at most [`MAX_LIST`] elements; null is an empty one. Ten times what a request can ask for: more would be memory

@@ -227,6 +227,11 @@ impl ErrorBody<'_> {
         without_long_words(&without_key_ids(message)).into_owned()
     }
 
+    /// Whether both have the same code and message, as they were written.
+    pub(crate) fn says_the_same(&self, other: &ErrorBody<'_>) -> bool {
+        (&self.code, &self.message) == (&other.code, &other.message)
+    }
+
     pub(crate) fn says_something(&self) -> bool {
         let text = |text: &Option<Text<'_>>| text.as_ref().is_some_and(|Text(text)| !text.is_empty());
         text(&self.code) || text(&self.message) || self.says_something_else()

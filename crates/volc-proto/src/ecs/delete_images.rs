@@ -322,16 +322,16 @@ impl Error for ItemError {}
 
 /// The images of one reply mostly fail in the same way, and then share their error.
 #[derive(Default)]
-pub(super) struct SharedErrors {
-    last: Option<ItemError>,
+pub(super) struct SharedErrors<'a> {
+    last: Option<(&'a ErrorBody<'a>, ItemError)>,
 }
 
-impl SharedErrors {
-    pub(super) fn of(&mut self, failure: &ErrorBody<'_>) -> ItemError {
-        let same = |last: &ItemError| last.code() == failure.code() && last.message() == failure.message();
-        let error = self.last.take().filter(same).unwrap_or_else(|| ItemError::from(failure));
-        self.last = Some(error.clone());
-        error
+impl<'a> SharedErrors<'a> {
+    pub(super) fn of(&mut self, failure: &'a ErrorBody<'a>) -> ItemError {
+        // Compared as the service wrote them: to make a message fit to be shown costs more than to read the rest of the reply.
+        let last = self.last.take().filter(|(last, _)| last.says_the_same(failure));
+        let (_, error) = self.last.insert(last.unwrap_or_else(|| (failure, ItemError::from(failure))));
+        error.clone()
     }
 }
 

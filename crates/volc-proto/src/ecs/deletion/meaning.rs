@@ -167,7 +167,7 @@ fn per_image(asked: &[&ImageId], output: &Output<'_>) -> Meaning {
     Meaning::Images { verdicts, foreign }
 }
 
-fn verdict(detail: &Detail<'_>, errors: &mut SharedErrors) -> Verdict {
+fn verdict<'a>(detail: &'a Detail<'_>, errors: &mut SharedErrors<'a>) -> Verdict {
     let Some(failure) = detail.failure() else { return Verdict::Accepted };
     if failure.is_odd() {
         return Verdict::Open(Reason::new(ReasonKind::Contradictory, "the reply has an error of it without a code"));
