@@ -46,6 +46,7 @@ mod profile;
 mod query;
 mod region;
 mod reply;
+mod shown;
 mod sign;
 mod skew;
 mod timestamp;

@@ -4,7 +4,6 @@
 //! [request structure](https://docs.byteplus.com/en/docs/ecs/Request-structure) documents and what was observed, and takes
 //! nothing else for a success.
 
-use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 
@@ -15,6 +14,7 @@ use serde_json::error::Category;
 
 use crate::action::Action;
 use crate::json::{Blank, Integer, Object, Text};
+use crate::shown::{MAX_NAME, clipped, excerpt, message, printable};
 
 /// A reply that says what the action did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -223,8 +223,7 @@ impl ErrorBody<'_> {
 
     /// Fit to be shown: neither long nor with a secret in it.
     pub(crate) fn message(&self) -> String {
-        let message = self.message.as_ref().map_or("", |Text(message)| clipped(message, MAX_MESSAGE));
-        without_long_words(&without_key_ids(message)).into_owned()
+        message(self.message.as_ref().map_or("", |Text(message)| message))
     }
 
     /// Whether both have the same code and message, as they were written.
@@ -527,70 +526,6 @@ impl Error for ReplyError {
     }
 }
 
-/// More of a message than anybody reads.
-const MAX_MESSAGE: usize = 1_024;
-
-/// As long as an image ID may be; codes, request IDs and actions are shorter.
-const MAX_NAME: usize = 128;
-
-/// The first bytes of a text of another side, in whole characters: what is kept must not be as long as it likes.
-pub(crate) fn clipped(text: &str, bytes: usize) -> &str {
-    let end = (0..=text.len().min(bytes)).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
-    &text[..end]
-}
-
-/// Text of another side, fit for one line of a terminal or a log.
-pub(crate) fn printable(text: &str) -> impl fmt::Display {
-    struct Printable<'a>(&'a str);
-
-    impl fmt::Display for Printable<'_> {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            self.0.chars().try_for_each(|c| if c.is_control() { write!(f, "{}", c.escape_default()) } else { write!(f, "{c}") })
-        }
-    }
-
-    Printable(text)
-}
-
-fn excerpt(body: &[u8]) -> String {
-    const BYTES: usize = 256;
-    /// Read on behind it, so that no secret is cut short enough to be taken for a word.
-    const READ: usize = 8 * BYTES;
-    let text = String::from_utf8_lossy(&body[..body.len().min(READ)]);
-    let text = without_key_ids(text.trim());
-    let text = without_long_words(&text);
-    printable(clipped(&text, BYTES)).to_string()
-}
-
-/// The text without words of 40 characters and more: a page that repeats our request has the signature and the session
-/// token in it. Request IDs have 34.
-fn without_long_words(text: &str) -> Cow<'_, str> {
-    let in_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '_' | '-' | '%');
-    replace_words(text, in_word, |word| (word.len() >= 40).then(|| "…".to_owned()))
-}
-
-/// The text with the middle of every access key ID left out: the service repeats the key that it does not know. Key IDs
-/// begin with `AKLT` (long-term) or `AKTP` (temporary).
-fn without_key_ids(text: &str) -> Cow<'_, str> {
-    let is_key = |word: &str| word.len() >= 12 && (word.starts_with("AKLT") || word.starts_with("AKTP"));
-    let masked = |word: &str| format!("{}****{}", &word[..4], &word[word.len() - 4..]);
-    replace_words(text, |c| c.is_ascii_alphanumeric(), |word| is_key(word).then(|| masked(word)))
-}
-
-fn replace_words(text: &str, in_word: fn(char) -> bool, replacement: impl Fn(&str) -> Option<String>) -> Cow<'_, str> {
-    let words = |piece| str::trim_end_matches(piece, |c| !in_word(c));
-    if !text.split_inclusive(|c| !in_word(c)).any(|piece| replacement(words(piece)).is_some()) {
-        return Cow::Borrowed(text);
-    }
-    let mut replaced = String::with_capacity(text.len());
-    for piece in text.split_inclusive(|c| !in_word(c)) {
-        let word = words(piece);
-        replaced.push_str(replacement(word).as_deref().unwrap_or(word));
-        replaced.push_str(&piece[word.len()..]);
-    }
-    Cow::Owned(replaced)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -637,7 +572,9 @@ mod tests {
         assert_eq!((api.request_id().map(str::len), api.action().map(str::len)), (Some(128), Some(128)));
 
         let token = "STSeyJBY2Nlc3NLZXlJZCI6IkFLVFBOe".repeat(4);
+        let cut = format!("{}{token}", "x ".repeat(505));
         for body in [
+            format!(r#"{{"ResponseMetadata":{{"Error":{{"Code":"X","Message":"{cut}"}}}}}}"#),
             format!(r#"{{"ResponseMetadata":{{"Error":{{"Code":"X","Message":"x-security-token:{token}"}}}}}}"#),
             format!(r#"{{"ResponseMetadata":{{"Error":"key AKLTcanarycanary token {token}"}}}}"#),
         ] {

@@ -12,7 +12,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::action::Action;
 use crate::json::{List, Object, Text};
 use crate::query::Query;
-use crate::reply::{ErrorBody, clipped, printable};
+use crate::reply::ErrorBody;
+use crate::shown::{clipped, printable};
 
 /// The ID of a custom image, such as `image-ebgy1og99tfct0example`. Cheap to clone.
 ///

@@ -126,6 +126,7 @@ mod policy;
 mod queue;
 mod report;
 mod resume;
+mod settle;
 
 pub use self::attempt::{Attempt, Step};
 pub use self::event::{

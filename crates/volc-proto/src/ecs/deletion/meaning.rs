@@ -11,7 +11,8 @@ use super::outcome::{Reason, ReasonKind};
 use crate::action::Action;
 use crate::ecs::delete_images::{Detail, ImageId, ItemError, ItemErrorKind, Output, SharedErrors};
 use crate::json::Object;
-use crate::reply::{ApiError, ApiErrorKind, ReplyError, clipped, parse_as};
+use crate::reply::{ApiError, ApiErrorKind, ReplyError, parse_as};
+use crate::shown::clipped;
 
 /// What became of a whole attempt.
 #[derive(Debug, PartialEq)]

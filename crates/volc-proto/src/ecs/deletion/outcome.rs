@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::ecs::delete_images::ItemError;
-use crate::reply::printable;
+use crate::shown::printable;
 
 /// What became of one image, as far as replies have told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
