@@ -22,7 +22,7 @@ use crate::query::{Query, decode};
 use crate::region::Region;
 use crate::timestamp::{Timestamp, TimestampText};
 use crate::verify::MAX_VALIDITY_SECONDS;
-use canonical::{ALGORITHM, CanonicalRequest, EMPTY_SHA256, Hex, Scope, canonical_path, signed_headers, trimmed};
+use canonical::{ALGORITHM, CanonicalRequest, EMPTY_SHA256, Hex, Scope, canonical_path, joined_names, trimmed};
 
 pub(crate) static X_DATE: HeaderName = HeaderName::from_static("x-date");
 pub(crate) static X_CONTENT_SHA256: HeaderName = HeaderName::from_static("x-content-sha256");
@@ -111,12 +111,14 @@ impl<'a> Signer<'a> {
         let date = at.text();
         let body_sha256 = Hex::sha256(body);
         let headers = self.values(request, &names, &date, &body_sha256)?;
+        let signed_headers = joined_names(&headers);
         let query = Query::parse(request.uri().query().unwrap_or_default());
         let canonical = CanonicalRequest {
             method: request.method().as_str(),
             path: &canonical_path(request.uri().path()),
             query: query.as_str(),
             headers: &headers,
+            signed_headers: &signed_headers,
             body_sha256: body_sha256.as_str(),
         };
         let scope = self.scope(&date);
@@ -124,9 +126,9 @@ impl<'a> Signer<'a> {
             canonical_request: canonical.redacted(),
             string_to_sign: scope.string_to_sign(&canonical.sha256()).concat(),
             credential_scope: scope.pieces().concat(),
-            signed_headers: canonical.signed_headers(),
             authorization: self.authorize(&canonical, at, &date)?,
             body_sha256: names.contains(&X_CONTENT_SHA256).then(|| header(body_sha256.as_str())),
+            signed_headers,
         })
     }
 
@@ -142,11 +144,16 @@ impl<'a> Signer<'a> {
             (X_DATE.as_str(), date.as_str().as_bytes()),
             (X_SECURITY_TOKEN.as_str(), token.as_bytes()),
         ];
+        let (headers, signed_headers) = match token {
+            "" => (&headers[..3], "host;x-content-sha256;x-date"),
+            _ => (&headers[..], "host;x-content-sha256;x-date;x-security-token"),
+        };
         let canonical = CanonicalRequest {
             method: request.method().as_str(),
             path: request.uri().path(),
             query: request.uri().query().unwrap_or_default(),
-            headers: if token.is_empty() { &headers[..3] } else { &headers },
+            headers,
+            signed_headers,
             body_sha256: EMPTY_SHA256,
         };
         let authorization = self.authorize(&canonical, at, &date)?;
@@ -220,25 +227,19 @@ impl<'a> Signer<'a> {
         }
     }
 
-    /// The value of `Authorization`, in one buffer.
+    /// The value of `Authorization`, in one buffer: `concat` counts first, and a buffer that is full becomes the header's
+    /// without a copy.
     fn authorize(&self, canonical: &CanonicalRequest<'_>, at: Timestamp, date: &TimestampText) -> Result<HeaderValue, SignError> {
         self.check_service()?;
         let scope = self.scope(date);
         let key = self.who.signing_key(at, self.region, self.service);
         let signature = scope.sign(&key, canonical);
-        let pieces = |put: &mut dyn FnMut(&str)| {
-            [ALGORITHM, " Credential=", self.who.access_key_id(), "/"].into_iter().for_each(&mut *put);
-            scope.pieces().into_iter().for_each(&mut *put);
-            put(", SignedHeaders=");
-            signed_headers(canonical.headers, &mut *put);
-            put(", Signature=");
-            put(signature.as_str());
-        };
-        // Counted first: a buffer that is full becomes the header's without a copy.
-        let mut length = 0;
-        pieces(&mut |piece| length += piece.len());
-        let mut text = Vec::with_capacity(length);
-        pieces(&mut |piece| text.extend_from_slice(piece.as_bytes()));
+        let [day, a, region, b, service, request] = scope.pieces();
+        #[rustfmt::skip]
+        let text = [
+            ALGORITHM, " Credential=", self.who.access_key_id(), "/", day, a, region, b, service, request,
+            ", SignedHeaders=", canonical.signed_headers, ", Signature=", signature.as_str(),
+        ].concat();
         let mut value = HeaderValue::from_maybe_shared(Bytes::from(text)).expect("every piece was checked to be visible ASCII");
         value.set_sensitive(true);
         Ok(value)

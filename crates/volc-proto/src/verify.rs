@@ -15,7 +15,7 @@ use crate::credentials::Credentials;
 use crate::endpoint::without_default_port;
 use crate::query::Query;
 use crate::region::Region;
-use crate::sign::canonical::{CanonicalRequest, Hex, Scope, canonical_path, trimmed};
+use crate::sign::canonical::{CanonicalRequest, Hex, Scope, canonical_path, joined_names, trimmed};
 use crate::sign::{Repeated, X_CONTENT_SHA256, host_of, single};
 use crate::timestamp::Timestamp;
 
@@ -99,6 +99,7 @@ pub fn verify<B>(
             path: &path,
             query: claim.query.as_str(),
             headers: &headers,
+            signed_headers: &joined_names(&headers),
             body_sha256: body_sha256.as_str(),
         };
         let scope = Scope { date: &date, region: claim.region.as_str(), service: &claim.service };

@@ -44,6 +44,8 @@ pub(crate) struct CanonicalRequest<'a> {
     pub(crate) query: &'a str,
     /// Lower-case names with trimmed values, in the order in which they are signed.
     pub(crate) headers: &'a [(&'a str, &'a [u8])],
+    /// The names of `headers`, [joined](joined_names).
+    pub(crate) signed_headers: &'a str,
     pub(crate) body_sha256: &'a str,
 }
 
@@ -62,7 +64,7 @@ impl CanonicalRequest<'_> {
         }
         // Without any header one line end stands in for the block (all official signers of query signatures).
         put(if self.headers.is_empty() { b"\n\n" } else { b"\n" });
-        signed_headers(self.headers, |piece| put(piece.as_bytes()));
+        put(self.signed_headers.as_bytes());
         put(b"\n");
         put(self.body_sha256.as_bytes());
     }
@@ -79,12 +81,6 @@ impl CanonicalRequest<'_> {
         String::from_utf8_lossy(&text).into_owned()
     }
 
-    pub(crate) fn signed_headers(&self) -> String {
-        let mut names = String::new();
-        signed_headers(self.headers, |piece| names.push_str(piece));
-        names
-    }
-
     pub(crate) fn sha256(&self) -> Hex {
         let mut hash = Sha256::new();
         self.write(|piece| hash.update(piece));
@@ -92,14 +88,9 @@ impl CanonicalRequest<'_> {
     }
 }
 
-/// The names, joined with semicolons.
-pub(crate) fn signed_headers<'a>(headers: &[(&'a str, &[u8])], mut put: impl FnMut(&'a str)) {
-    for (index, (name, _)) in headers.iter().enumerate() {
-        if index > 0 {
-            put(";");
-        }
-        put(name);
-    }
+/// The names, with semicolons between them.
+pub(crate) fn joined_names(headers: &[(&str, &[u8])]) -> String {
+    headers.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(";")
 }
 
 /// What a signature is valid for: `day/region/service/request`, the day being that of the request's date.

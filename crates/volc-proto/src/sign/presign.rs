@@ -67,7 +67,8 @@ impl Signer<'_> {
             query.push(parameter::EXPIRES, seconds.to_string());
         }
         query.push(parameter::NOT_SIGN_BODY, "");
-        query.push(parameter::SIGNED_HEADERS, if host.is_some() { HOST.as_str() } else { "" });
+        let signed_headers = if host.is_some() { HOST.as_str() } else { "" };
+        query.push(parameter::SIGNED_HEADERS, signed_headers);
         query.push(parameter::SIGNED_QUERIES, signed_queries(&query)?);
 
         let host = host.map(|host| (HOST.as_str(), host));
@@ -76,6 +77,7 @@ impl Signer<'_> {
             path: &canonical_path(uri.path()),
             query: query.as_str(),
             headers: host.as_slice(),
+            signed_headers,
             body_sha256: EMPTY_SHA256,
         };
         let signature = scope.sign(&self.who.signing_key(at, self.region, self.service), &canonical);
