@@ -88,6 +88,37 @@ fn a_tunnel() {
     assert!(server.heard() > 0);
 }
 
+/// The operating system's certificates are the only ones that can be set for a client of either adapter that is ready-made.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_second_connection_resumes_the_session_of_the_first() {
+    use std::fs;
+
+    use rustls::HandshakeKind;
+    use rustls::version::{TLS12, TLS13};
+
+    let test = "a_second_connection_resumes_the_session_of_the_first";
+    if let Ok(url) = std::env::var(URL) {
+        row_on(&READY, "TLS, the session of an earlier connection", &Expected::Reply, "", |adapter| {
+            let client = adapter.trusting(Roots::System, endpoint(&url), GENEROUS);
+            assert!(client.call().is_ok(), "{}", adapter.name);
+            Seen { outcome: client.call(), heard: 0 }
+        });
+        return;
+    }
+    for version in [&TLS12, &TLS13] {
+        let server = TlsServer::speaking(&[version], "127.0.0.1", 2100);
+        let file = std::env::temp_dir().join(format!("volc-authority-{}.pem", std::process::id()));
+        fs::write(&file, &server.authority_pem).unwrap();
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.env("SSL_CERT_FILE", &file).env_remove("SSL_CERT_DIR");
+        run(command, test, &server.url());
+        fs::remove_file(file).unwrap();
+        let (full, resumed) = (HandshakeKind::Full, HandshakeKind::Resumed);
+        assert_eq!(server.handshakes(), [full, resumed, full, resumed], "{:?}", version.version);
+    }
+}
+
 #[test]
 fn a_proxy_that_wants_a_password() {
     if inside("a proxy that wants a password", &UNSENT, UNCONNECTED, GENEROUS) {

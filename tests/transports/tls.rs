@@ -6,21 +6,29 @@ use std::sync::{Arc, Mutex};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ServerConfig, ServerConnection, Stream};
-use volc_tests::network::{Connection, GENEROUS, Limits, SHORT, Server, answer, endpoint, success};
+use rustls::{ALL_VERSIONS, HandshakeKind, ServerConfig, ServerConnection, Stream, SupportedProtocolVersion};
+use volc_tests::network::{BODY, Connection, GENEROUS, Limits, SHORT, Server, answer, endpoint};
 
 use crate::adapters::{Adapter, READY, Roots};
 use crate::table::{Expected, Seen, UNSENT, row, row_on};
 
-/// An authority, and a server with a certificate of it. The server notes what it could decrypt.
+/// An authority, and a server with a certificate of it. The server notes what it could decrypt, and how each handshake went
+/// that ended with a request.
 pub(crate) struct TlsServer {
     pub(crate) authority: CertificateDer<'static>,
+    /// The same as text.
+    pub(crate) authority_pem: String,
     pub(crate) server: Server,
     heard: Arc<Mutex<Vec<u8>>>,
+    handshakes: Arc<Mutex<Vec<HandshakeKind>>>,
 }
 
 impl TlsServer {
     pub(crate) fn start(name: &str, last_year: i32) -> Self {
+        Self::speaking(ALL_VERSIONS, name, last_year)
+    }
+
+    pub(crate) fn speaking(versions: &[&'static SupportedProtocolVersion], name: &str, last_year: i32) -> Self {
         let mut authority = CertificateParams::default();
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
@@ -30,15 +38,15 @@ impl TlsServer {
         leaf.not_after = date_time_ymd(last_year, 12, 31);
         let leaf = leaf.signed_by(&key, &authority).unwrap();
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(versions)
             .unwrap()
             .with_no_client_auth()
             .with_single_cert(vec![leaf.der().clone()], PrivateKeyDer::Pkcs8(key.serialize_der().into()))
             .unwrap();
-        let (config, heard) = (Arc::new(config), Arc::new(Mutex::new(Vec::new())));
-        let noted = heard.clone();
-        let server = Server::start(move |connection| serve(connection, config.clone(), &noted));
-        Self { authority: authority.der().clone(), server, heard }
+        let (config, heard, handshakes) = (Arc::new(config), Arc::<Mutex<_>>::default(), Arc::<Mutex<_>>::default());
+        let (noted, kinds) = (heard.clone(), handshakes.clone());
+        let server = Server::start(move |connection| serve(connection, config.clone(), &noted, &kinds));
+        Self { authority: authority.der().clone(), authority_pem: authority.pem(), server, heard, handshakes }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -49,9 +57,13 @@ impl TlsServer {
     pub(crate) fn heard(&self) -> usize {
         self.heard.lock().unwrap().len()
     }
+
+    pub(crate) fn handshakes(&self) -> Vec<HandshakeKind> {
+        self.handshakes.lock().unwrap().clone()
+    }
 }
 
-fn serve(connection: &mut Connection, config: Arc<ServerConfig>, heard: &Mutex<Vec<u8>>) {
+fn serve(connection: &mut Connection, config: Arc<ServerConfig>, heard: &Mutex<Vec<u8>>, handshakes: &Mutex<Vec<HandshakeKind>>) {
     let mut tls = ServerConnection::new(config).unwrap();
     let mut stream = Stream::new(&mut tls, connection);
     let mut bytes = [0; 4096];
@@ -60,7 +72,9 @@ fn serve(connection: &mut Connection, config: Arc<ServerConfig>, heard: &Mutex<V
         let mut heard = heard.lock().unwrap();
         heard.extend_from_slice(&bytes[..read]);
         if heard.ends_with(b"\r\n\r\n") {
-            stream.write_all(success().as_bytes()).unwrap();
+            handshakes.lock().unwrap().extend(stream.conn.handshake_kind());
+            let headers = format!("Connection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n", BODY.len());
+            stream.write_all(answer("200 OK", &headers, BODY).as_bytes()).unwrap();
             return;
         }
     }

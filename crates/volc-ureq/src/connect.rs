@@ -75,7 +75,21 @@ impl Connector for Marking<DefaultConnector> {
     type Out = Box<dyn Transport>;
 
     fn connect(&self, details: &ConnectionDetails<'_>, chained: Option<()>) -> Result<Option<Self::Out>, ureq::Error> {
-        let transport = self.0.connect(details, chained).map_err(mark)?;
+        // ureq keeps a TLS configuration, and with it the sessions to resume, only for requests without settings of their own.
+        // All of ours have some, of time and never of TLS.
+        let details = ConnectionDetails {
+            request_level: false,
+            uri: details.uri,
+            addrs: details.addrs.clone(),
+            config: details.config,
+            resolver: details.resolver,
+            now: details.now,
+            timeout: details.timeout,
+            current_time: details.current_time.clone(),
+            run_connector: details.run_connector.clone(),
+            register_shutdown: details.register_shutdown.clone(),
+        };
+        let transport = self.0.connect(&details, chained).map_err(mark)?;
         Ok(transport.map(|transport| Box::new(Guarded(transport)) as Self::Out))
     }
 }
