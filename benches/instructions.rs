@@ -17,14 +17,14 @@ use std::process::{Command, ExitCode};
 
 use http::Response;
 use sha2::{Digest, Sha256};
-use volc_benches::{Signing, Verdicts, answer, ids, reply, waiting};
+use volc_benches::{Caller, Loopback, Signing, Verdicts, answer, ids, reply, waiting};
 use volc_proto::ecs::{AttemptId, Deletion};
 
 const RECORDED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/instructions.tsv");
 const SLACK: f64 = 1.03;
 
 /// Name, images, and the goal for instructions outside SHA-256.
-const CASES: [(&str, usize, u64); 8] = [
+const CASES: [(&str, usize, u64); 16] = [
     ("sign", 1, 6_000),
     ("sign", 100, 60_000),
     ("answered-deleted", 1, 0),
@@ -32,8 +32,19 @@ const CASES: [(&str, usize, u64); 8] = [
     ("answered-failed", 1, 0),
     ("answered-failed", 100, 230_000),
     ("answered-mixed", 100, 0),
+    ("call-bare-ureq", 1, 0),
+    ("call-ureq", 1, 0),
+    ("call-bare-hyper", 1, 0),
+    ("call-hyper", 1, 0),
+    ("call-bare-ureq", 100, 0),
+    ("call-ureq", 100, 200_000),
+    ("call-bare-hyper", 100, 0),
+    ("call-hyper", 100, 170_000),
     ("hash", 0, 0),
 ];
+
+/// How many calls are counted together: an answer may come in more pieces or in fewer.
+const CALLS: usize = 50;
 
 /// 63 whole blocks, and one for the padding.
 const HASHED: [u8; 63 * 64] = [0; 63 * 64];
@@ -113,7 +124,29 @@ fn measured_hash(bytes: &[u8]) {
     black_box(Sha256::digest(bytes));
 }
 
+#[inline(never)]
+fn measured_call(loopback: &Loopback, caller: Caller) {
+    loopback.call(caller, CALLS);
+}
+
+fn caller(name: &str) -> Option<Caller> {
+    match name {
+        "call-bare-ureq" => Some(Caller::BareUreq),
+        "call-ureq" => Some(Caller::Ureq),
+        "call-bare-hyper" => Some(Caller::BareHyper),
+        "call-hyper" => Some(Caller::Hyper),
+        _ => None,
+    }
+}
+
 fn subject(name: &str, images: usize) {
+    if let Some(caller) = caller(name) {
+        let loopback = Loopback::new(images);
+        loopback.call(caller, 1);
+        let allocations = allocation_counter::measure(|| measured_call(&loopback, caller));
+        println!("{}", allocations.count_total / CALLS as u64);
+        return;
+    }
     let allocations = match name {
         "sign" => {
             let signing = Signing::new(images);
@@ -138,6 +171,7 @@ fn measure(name: &str, images: usize) -> Counts {
     let function = match name {
         "sign" => "instructions::measured_sign",
         "hash" => "instructions::measured_hash",
+        call if caller(call).is_some() => "instructions::measured_call",
         _ => "instructions::measured_answer",
     };
     let file = std::env::temp_dir().join(format!("volc-callgrind-{}-{name}-{images}", std::process::id()));
@@ -149,7 +183,11 @@ fn measure(name: &str, images: usize) -> Counts {
         .output()
         .expect("valgrind was started before");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let counts = read(&file);
+    let mut counts = read(&file);
+    if caller(name).is_some() {
+        counts.total /= CALLS as u64;
+        counts.compression /= CALLS as u64;
+    }
     let _ = fs::remove_file(&file);
     let allocations = String::from_utf8_lossy(&output.stdout).trim().parse().expect("the subject prints a number");
     Counts { allocations, ..counts }

@@ -1,10 +1,14 @@
 //! What is measured, once for wall time and for instructions.
 
+mod calls;
+
 use std::time::Duration;
 
 use http::{Request, Response};
 use volc_proto::ecs::{AttemptId, DeleteImages, Deletion, ImageId, Policy, Snapshots, Step};
 use volc_proto::{Credentials, Endpoint, Region, Timestamp};
+
+pub use crate::calls::{Caller, Loopback};
 
 /// IDs as the service makes them: 26 characters.
 ///
