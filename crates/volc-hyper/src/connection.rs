@@ -13,7 +13,7 @@ use futures_util::future::{Either, select};
 use http::header::CONTENT_ENCODING;
 use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt, Full};
-use hyper::body::Bytes;
+use hyper::body::{Body, Bytes};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -109,7 +109,8 @@ async fn read(
     if is_encoded(&head.headers) {
         return Err((What::Encoded, None));
     }
-    let answer = part.insert(Response::from_parts(head, Vec::new()));
+    let length = body.size_hint().lower().min(MAX_BODY as u64);
+    let answer = part.insert(Response::from_parts(head, Vec::with_capacity(length as usize)));
     while let Some(frame) = body.frame().await {
         // Trailers say nothing.
         let Ok(data) = frame.map_err(broken)?.into_data() else { continue };

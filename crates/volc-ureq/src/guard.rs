@@ -51,9 +51,10 @@ impl Drop for Guard {
 fn fill(output: &mut [u8]) {
     REQUEST.with_borrow(|request| {
         for (name, value) in request.iter().flat_map(|request| &request.sealed) {
-            let before = format!("\r\n{name}: ");
-            let found = memmem::find(output, before.as_bytes());
-            let place = found.and_then(|at| output[at + before.len()..].get_mut(..value.len()));
+            let name = name.as_str();
+            let is_header = |at: &usize| output[..*at].ends_with(b"\r\n") && output[at + name.len()..].starts_with(b": ");
+            let found = memmem::find_iter(output, name).find(is_header);
+            let place = found.and_then(|at| output[at + name.len() + 2..].get_mut(..value.len()));
             if let Some(place) = place.filter(|place| place.iter().all(|byte| *byte == FILLER)) {
                 place.copy_from_slice(value.as_bytes());
             }
@@ -124,9 +125,12 @@ mod tests {
         );
         assert_eq!(headers["x-date"], "today");
 
-        let whole = b"GET /xxxxx HTTP/1.1\r\nx-security-token: xxxxx\r\nauthorization: xxxxxxxxx\r\n\r\n";
+        let whole = b"GET /xxxxx?x-security-token: HTTP/1.1\r\nx-security-token: xxxxx\r\nauthorization: xxxxxxxxx\r\n\r\n";
         for (written, sent) in [
-            (&whole[..], &b"GET /xxxxx HTTP/1.1\r\nx-security-token: token\r\nauthorization: signature\r\n\r\n"[..]),
+            (
+                &whole[..],
+                &b"GET /xxxxx?x-security-token: HTTP/1.1\r\nx-security-token: token\r\nauthorization: signature\r\n\r\n"[..],
+            ),
             (b"\r\nx-security-token: xx", b"\r\nx-security-token: xx"),
             (b"\r\nx-security-token: other\r\n", b"\r\nx-security-token: other\r\n"),
             (b"", b""),

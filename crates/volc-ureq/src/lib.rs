@@ -201,7 +201,7 @@ impl Client {
             .timeout_resolve(Some(connect_timeout))
             .timeout_connect(Some(connect_timeout));
         // Plain HTTP is allowed to this machine only. A proxy's loopback is another machine.
-        if self.endpoint.is_loopback() && self.agent.config().proxy().is_some_and(Proxy::is_from_env) {
+        if self.agent.config().proxy().is_some_and(Proxy::is_from_env) && self.endpoint.is_loopback() {
             config = config.proxy(None);
         }
         let (head, body) = self.agent.run(config.build()).map_err(|error| Lost::new(&uri, error))?.into_parts();
