@@ -1,25 +1,27 @@
 //! Proof that nothing was sent.
 //!
 //! ureq has one error type for all that can happen to a request, and most of its values say nothing of when it happened.
-//! What fails in the resolver or in the connector (TLS and the proxy's tunnel included) fails before the first byte of a
-//! request is written, so these two mark their errors.
+//! What fails in the connector (looking up a name, TLS and the proxy's tunnel included) fails before the first byte of a
+//! request is written, so it marks its errors.
 
 use std::error::Error;
 use std::fmt;
-use std::net::SocketAddr;
 
 use ureq::config::Config;
 use ureq::http::Uri;
-use ureq::http::uri::Scheme;
 // ureq may change these in a minor version. Only the signatures of three traits are used.
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{ConnectionDetails, Connector, DefaultConnector, NextTimeout, Transport};
 
-use crate::guard::Guarded;
+use crate::guard::{Guarded, within};
 
 /// An agent whose errors carry the mark, and whose connections are [guarded](crate::guard).
 pub(crate) fn agent(config: Config) -> ureq::Agent {
-    ureq::Agent::with_parts(config, Marking(DefaultConnector::default()), Marking(DefaultResolver::default()))
+    resolving(config, DefaultResolver::default())
+}
+
+fn resolving(config: Config, resolver: impl Resolver) -> ureq::Agent {
+    ureq::Agent::with_parts(config, Marking { connector: DefaultConnector::default(), resolver }, Later)
 }
 
 /// The error and whether it bears the mark, which is taken off.
@@ -56,53 +58,102 @@ impl Error for NothingSent {
     }
 }
 
+/// Looks nothing up: ureq would ask for the addresses of a name before it looks whether a connection is idle, in a thread of
+/// its own where that has a limit of time. [`Marking`] asks, for a new connection.
 #[derive(Debug)]
-struct Marking<T>(T);
+struct Later;
 
-impl Resolver for Marking<DefaultResolver> {
-    fn resolve(&self, uri: &Uri, config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        // ureq takes a thread for every look-up that has a limit of time, and an address needs none.
-        if let Some(address) = literal(uri) {
-            let mut addresses = self.empty();
-            addresses.push(address);
-            return Ok(addresses);
-        }
-        self.0.resolve(uri, config, timeout).map_err(mark)
+impl Resolver for Later {
+    fn resolve(&self, _: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        Ok(self.empty())
     }
 }
 
-impl Connector for Marking<DefaultConnector> {
-    type Out = Box<dyn Transport>;
+#[derive(Debug)]
+struct Marking<R> {
+    connector: DefaultConnector,
+    resolver: R,
+}
 
-    fn connect(&self, details: &ConnectionDetails<'_>, chained: Option<()>) -> Result<Option<Self::Out>, ureq::Error> {
-        // ureq keeps a TLS configuration, and with it the sessions to resume, only for requests without settings of their own.
-        // All of ours have some, of time and never of TLS.
+impl<R: Resolver> Marking<R> {
+    /// The addresses of the host, where this machine connects to it and does not have them: of a proxy it does, and a proxy
+    /// mostly looks for itself.
+    fn look_up(&self, details: &ConnectionDetails<'_>) -> Result<Option<ResolvedSocketAddrs>, ureq::Error> {
+        let (uri, config) = (details.uri, details.config);
+        if !details.addrs.is_empty() || config.proxy().is_some_and(|proxy| !proxy.is_no_proxy(uri) && !proxy.resolve_target()) {
+            return Ok(None);
+        }
+        // It may take as long as connecting, whose time begins after it.
+        self.resolver.resolve(uri, config, details.timeout).map(Some)
+    }
+
+    fn open(&self, details: &ConnectionDetails<'_>) -> Result<Option<Box<dyn Transport>>, ureq::Error> {
+        let (addrs, now) = match self.look_up(details)? {
+            Some(found) => (found, (details.current_time)()),
+            None => (details.addrs.clone(), details.now),
+        };
         let details = ConnectionDetails {
+            addrs,
+            now,
+            // ureq keeps a TLS configuration, and with it the sessions to resume, only for requests without settings of their
+            // own. All of ours have some, of time and never of TLS.
             request_level: false,
+            resolver: &self.resolver,
+            timeout: within(details.timeout)?,
             uri: details.uri,
-            addrs: details.addrs.clone(),
             config: details.config,
-            resolver: details.resolver,
-            now: details.now,
-            timeout: details.timeout,
             current_time: details.current_time.clone(),
             run_connector: details.run_connector.clone(),
             register_shutdown: details.register_shutdown.clone(),
         };
-        let transport = self.0.connect(&details, chained).map_err(mark)?;
+        self.connector.connect(&details, None)
+    }
+}
+
+impl<R: Resolver> Connector for Marking<R> {
+    type Out = Box<dyn Transport>;
+
+    fn connect(&self, details: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<Self::Out>, ureq::Error> {
+        let transport = self.open(details).map_err(mark)?;
         Ok(transport.map(|transport| Box::new(Guarded(transport)) as Self::Out))
     }
 }
 
-/// The address of a URI that names one.
-fn literal(uri: &Uri) -> Option<SocketAddr> {
-    let host = uri.host()?;
-    let ip = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host).parse().ok()?;
-    let default = match uri.scheme() {
-        Some(scheme) if *scheme == Scheme::HTTPS => Some(443),
-        Some(scheme) if *scheme == Scheme::HTTP => Some(80),
-        // Proxies have ports of their own.
-        _ => None,
-    };
-    Some(SocketAddr::new(ip, uri.port_u16().or(default)?))
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use volc_tests::network::{Server, success};
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct Counting {
+        looked_up: Arc<AtomicUsize>,
+        address: SocketAddr,
+    }
+
+    impl Resolver for Counting {
+        fn resolve(&self, _: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
+            self.looked_up.fetch_add(1, Ordering::Relaxed);
+            let mut addresses = self.empty();
+            addresses.push(self.address);
+            Ok(addresses)
+        }
+    }
+
+    #[test]
+    fn a_name_is_looked_up_for_a_new_connection_only() {
+        let server = Server::start(|connection| while connection.request().is_some() && connection.send(success()) {});
+        let looked_up = Arc::<AtomicUsize>::default();
+        let counting = Counting { looked_up: looked_up.clone(), address: server.address() };
+        let agent = resolving(ureq::Agent::config_builder().proxy(None).build(), counting);
+        for _ in 0..3 {
+            let mut answer = agent.get("http://ecs.volc.test/").call().unwrap();
+            answer.body_mut().read_to_vec().unwrap();
+        }
+        assert_eq!((server.connections(), server.requests().len(), looked_up.load(Ordering::Relaxed)), (1, 3, 1));
+    }
 }

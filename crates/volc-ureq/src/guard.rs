@@ -63,7 +63,7 @@ fn fill(output: &mut [u8]) {
 }
 
 /// What is left until the deadline, where ureq would wait longer.
-fn within(mut timeout: NextTimeout) -> Result<NextTimeout, ureq::Error> {
+pub(crate) fn within(mut timeout: NextTimeout) -> Result<NextTimeout, ureq::Error> {
     let deadline = REQUEST.with_borrow(|request| request.as_ref().map(|request| request.deadline));
     if let Some(left) = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
         if left.is_zero() {
