@@ -9,7 +9,7 @@ use std::fmt;
 
 use ureq::config::Config;
 use ureq::http::Uri;
-// ureq may change these in a minor version. Only the signatures of three traits are used.
+// ureq may change these in a minor version, which is why the workspace holds it to one.
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{ConnectionDetails, Connector, DefaultConnector, NextTimeout, Transport};
 

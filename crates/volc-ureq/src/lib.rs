@@ -80,7 +80,7 @@ impl Client {
     ///
     /// Fewer errors prove [`Fate::Unsent`](volc_proto::Fate::Unsent) than with [`new`](Self::new), whose agent tells apart
     /// what failed before the first byte: here a name that does not resolve and a connection that is refused are `Unknown`, for two.
-    /// And each connection begins a TLS session of its own, while [`new`](Self::new) resumes them.
+    /// And each call looks the name up, and each connection begins a TLS session of its own.
     pub fn with_agent(agent: Agent, endpoint: Endpoint, who: Credentials) -> Self {
         let set = agent.config().timeouts();
         Self {
