@@ -100,7 +100,7 @@ impl<'de, R: Deserialize<'de>> Envelope<'de, R> {
 
     fn error(&mut self, status: StatusCode, headers: &HeaderMap) -> Option<ApiError> {
         let error = match &mut self.metadata {
-            Some(Object(metadata)) => metadata.error.take().map(|Object(error)| error),
+            Some(Object(metadata)) => metadata.error.take(),
             None => self.simple_code.take().map(|code| ErrorBody {
                 code: Some(code),
                 message: self.simple_message.take(),
@@ -157,7 +157,7 @@ struct Metadata<'a> {
     #[serde(borrow)]
     action: Option<Text<'a>>,
     #[serde(borrow)]
-    error: Option<Object<ErrorBody<'a>>>,
+    error: Option<ErrorBody<'a>>,
 }
 
 /// `Error`, of a call or of one resource. Services write null, `{}` or empty strings for none.

@@ -379,7 +379,7 @@ pub(crate) struct Detail<'a> {
     #[serde(borrow)]
     pub(crate) image_id: Option<Text<'a>>,
     #[serde(borrow)]
-    pub(crate) error: Option<Object<ErrorBody<'a>>>,
+    pub(crate) error: Option<ErrorBody<'a>>,
 }
 
 impl Detail<'_> {
@@ -390,7 +390,7 @@ impl Detail<'_> {
 
     /// The error; null, `{}` and empty strings are none.
     pub(super) fn failure(&self) -> Option<&ErrorBody<'_>> {
-        self.error.as_ref().map(|Object(error)| error).filter(|error| error.says_something())
+        self.error.as_ref().filter(|error| error.says_something())
     }
 }
 
