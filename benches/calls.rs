@@ -1,9 +1,7 @@
 //! Whole calls over loopback connections that are kept alive: by each adapter, and by the library beneath it with a request
 //! that is ready-made and an answer that nobody reads.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::thread;
+use std::net::SocketAddr;
 use std::time::SystemTime;
 
 use http::{Request, Response};
@@ -16,6 +14,7 @@ use tokio::runtime::{Builder, Runtime};
 use volc_proto::ecs::{DeleteImages, Snapshots};
 use volc_proto::{Credentials, Endpoint, Region};
 
+use crate::server::serve;
 use crate::{Verdicts, ids, reply};
 
 /// As much as the adapters read of an answer.
@@ -38,6 +37,7 @@ pub enum Caller {
 
 /// A server that says of each image that it failed, and one client of each kind, each with a connection of its own.
 pub struct Loopback {
+    address: SocketAddr,
     action: DeleteImages,
     endpoint: Endpoint,
     who: Credentials,
@@ -58,7 +58,8 @@ impl Loopback {
     /// For another number, and where there is no free port.
     pub fn new(images: usize) -> Self {
         let reply = reply(&ids(images), Verdicts::AllFailed);
-        let url = format!("http://{}", serve(reply.body()));
+        let address = serve(reply.body());
+        let url = format!("http://{address}");
         let action = DeleteImages::new(ids(images), Snapshots::Keep).expect("1 to 100 images");
         let endpoint = Endpoint::custom(&url, Region::new("cn-beijing").expect("a region")).expect("a loopback address");
         let who = Credentials::new("AKLTFAKEkeyOfTheBenchmarks", "not-a-secret").expect("letters");
@@ -66,6 +67,7 @@ impl Loopback {
         let mut tcp = HttpConnector::new();
         tcp.set_nodelay(true);
         Self {
+            address,
             ready: ready.map(drop),
             reply,
             bare_ureq: ureq::Agent::new_with_defaults(),
@@ -77,6 +79,16 @@ impl Loopback {
             endpoint,
             who,
         }
+    }
+
+    /// Where the server is.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The ready-made request.
+    pub fn ready(&self) -> &Request<()> {
+        &self.ready
     }
 
     /// So many calls, one after another.
@@ -116,39 +128,6 @@ impl Loopback {
                 assert_eq!(reply.output.operation_details.len(), self.action.ids().len());
                 drop(std::hint::black_box(request));
             }),
-        }
-    }
-}
-
-/// Answers every request on every connection with this body.
-fn serve(body: &[u8]) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = listener.local_addr().expect("it is bound");
-    let head = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
-    let answer = [head.as_bytes(), body].concat();
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let answer = answer.clone();
-            thread::spawn(move || answer_all(stream, &answer));
-        }
-    });
-    address
-}
-
-fn answer_all(mut stream: TcpStream, answer: &[u8]) {
-    let _ = stream.set_nodelay(true);
-    let (mut buffer, mut filled) = (vec![0; 64 << 10], 0);
-    loop {
-        match stream.read(&mut buffer[filled..]) {
-            Ok(0) | Err(_) => return,
-            Ok(read) => filled += read,
-        }
-        // A GET ends with an empty line.
-        if buffer[..filled].ends_with(b"\r\n\r\n") {
-            filled = 0;
-            if stream.write_all(answer).is_err() {
-                return;
-            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What is measured, once for wall time and for instructions.
 
 mod calls;
+mod server;
 
 use std::time::Duration;
 

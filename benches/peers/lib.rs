@@ -1,0 +1,3 @@
+//! The signers that are compared, once for wall time and once for allocations.
+
+pub mod sign;
