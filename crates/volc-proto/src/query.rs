@@ -255,9 +255,9 @@ fn lexicographic(count: usize) -> impl Iterator<Item = usize> {
         while next % 10 == 9 || next == count {
             next /= 10;
         }
-        (next > 0).then_some(next + 1)
+        Some(next + 1)
     })
-    .take(count)
+    .take(count) // the last one would lead back to the first
 }
 
 #[cfg(test)]
