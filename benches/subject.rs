@@ -102,25 +102,28 @@ pub fn answer(deletion: &mut Deletion, attempt: AttemptId, response: &Response<V
     deletion.answered(attempt, Duration::ZERO, response);
 }
 
-/// A whole run in memory: every image is asked for once, and deleted. Returns the number of requests.
+/// The service's replies to a run over these images, in which each is asked for once and deleted.
+pub fn replies(ids: &[ImageId]) -> Vec<Response<Vec<u8>>> {
+    ids.chunks(Policy::default().chunk).map(|ids| reply(ids, Verdicts::AllDeleted)).collect()
+}
+
+/// A whole run in memory, from the first step to the report.
 ///
 /// # Panics
 ///
-/// When the run does not come to its end.
+/// When not every image is gone, or more is sent than there are replies.
 #[inline(never)]
-pub fn run(mut deletion: Deletion) -> usize {
-    let mut sends = 0;
+pub fn run(mut deletion: Deletion, replies: &[Response<Vec<u8>>]) {
+    let mut replies = replies.iter();
     loop {
         match deletion.step(Duration::ZERO) {
             Step::Send(attempt) => {
-                let (id, ids) = (attempt.id(), attempt.images().cloned().collect::<Vec<_>>());
-                answer(&mut deletion, id, &reply(&ids, Verdicts::AllDeleted));
-                sends += 1;
+                let id = attempt.id();
+                answer(&mut deletion, id, replies.next().expect("no image is asked for twice"));
             }
             Step::Done => break,
             other => panic!("nothing to wait for: {other:?}"),
         }
     }
     assert!(deletion.report().all_gone());
-    sends
 }

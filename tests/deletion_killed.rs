@@ -43,6 +43,8 @@ fn second_key() -> Credentials {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Death {
     Never,
+    /// Not at all, but from this intent on, which is not sent, it waits for the blow: else it might be over before it.
+    HeldAt(usize),
     /// After this intent is in the journal, before it is sent.
     AfterIntent(usize),
     /// After this answer came, before its outcome is in the journal.
@@ -88,6 +90,9 @@ fn run(endpoint: Endpoint, who: Credentials, journal: &Path, death: Death) -> Re
         if matches!((event, death), (Event::Intent(_), Death::AfterIntent(n)) if n == intents) {
             std::process::abort();
         }
+        while matches!((event, death), (Event::Intent(_), Death::HeldAt(n)) if n == intents) {
+            std::thread::park();
+        }
         Ok::<_, std::io::Error>(ControlFlow::Continue(()))
     });
     report.unwrap()
@@ -105,6 +110,7 @@ fn child() {
     let journal = PathBuf::from(std::env::var("VOLC_TEST_JOURNAL").unwrap());
     let number = |name: &str| std::env::var(name).ok().map(|n| n.parse().unwrap());
     let death = [
+        number("VOLC_TEST_HELD_AT").map(Death::HeldAt),
         number("VOLC_TEST_AFTER_INTENT").map(Death::AfterIntent),
         number("VOLC_TEST_BEFORE_OUTCOME").map(Death::BeforeOutcome),
         number("VOLC_TEST_INSIDE_INTENT").map(Death::InsideIntent),
@@ -130,6 +136,7 @@ fn story(name: &str, death: Death, kill_at_request: Option<usize>, fault: Option
     command.env("VOLC_TEST_URL", emulator.url()).env("VOLC_TEST_JOURNAL", &journal);
     match death {
         Death::Never => &mut command,
+        Death::HeldAt(n) => command.env("VOLC_TEST_HELD_AT", n.to_string()),
         Death::AfterIntent(n) => command.env("VOLC_TEST_AFTER_INTENT", n.to_string()),
         Death::BeforeOutcome(n) => command.env("VOLC_TEST_BEFORE_OUTCOME", n.to_string()),
         Death::InsideIntent(n) => command.env("VOLC_TEST_INSIDE_INTENT", n.to_string()),
@@ -217,6 +224,6 @@ fn killed_at_ten_random_points() {
     for n in 0..10 {
         let request = 1 + (seed / 7_919 + n * 13) % (IMAGES / CHUNK - 2);
         println!("killed at request {request}");
-        story(&format!("random-{n}"), Death::Never, Some(request), None);
+        story(&format!("random-{n}"), Death::HeldAt(request + 2), Some(request), None);
     }
 }
