@@ -14,10 +14,15 @@ pub mod oracles;
 pub mod replies;
 pub mod vectors;
 
-/// The code of the front page compiles.
+/// The code of the front pages compiles.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// As above.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.zh.md")]
+struct ReadmeInChinese;
 
 use std::fs;
 use std::path::Path;

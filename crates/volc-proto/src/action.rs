@@ -13,7 +13,7 @@ use crate::query::Query;
 /// ```
 /// use volc_proto::{Action, Credentials, Endpoint, Query, Region, Timestamp};
 ///
-/// /// <https://www.volcengine.com/docs/6396/70808>, a small part of it.
+/// /// <https://www.volcengine.com/docs/6396/1053194>, a small part of it.
 /// struct DescribeRegions { max_results: u32 }
 ///
 /// #[derive(serde::Deserialize, Default)]

@@ -437,6 +437,12 @@ mod tests {
     }
 
     #[test]
+    fn an_id_is_found_by_its_text() {
+        let ids = std::collections::HashSet::from([ImageId::new("image-a").unwrap()]);
+        assert!(ids.contains("image-a") && !ids.contains("image-b"));
+    }
+
+    #[test]
     fn a_batch_is_1_to_100_images_each_once() {
         let id = |n: usize| ImageId::new(format!("image-{n}")).unwrap();
         assert_eq!(DeleteImages::new(vec![], Snapshots::Keep), Err(InvalidBatch::Count { count: 0 }));
