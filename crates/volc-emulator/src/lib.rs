@@ -3,7 +3,8 @@
 //! It answers `DeleteImages` and `DescribeImages` of ECS (2020-04-01) and `GetCallerIdentity` of STS (2018-01-01) as the
 //! documents say: it really checks every signature, in headers or in the query, keeps images and their snapshots, and gives
 //! the documented codes, messages and statuses. And it goes wrong when it is told to: see [`Fault`].
-//! As a program it is `volc-emulator`, see the README.
+//! As a program it is `volc-emulator`, with files for its configuration and its faults: see its
+//! [README](https://crates.io/crates/volc-emulator).
 //!
 //! ```
 //! use std::io::{Read, Write};

@@ -1,4 +1,6 @@
 #![doc = include_str!("../README.md")]
+// The documentation site shows which feature an item needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod connect;
 mod connection;
