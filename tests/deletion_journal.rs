@@ -338,6 +338,7 @@ fn a_journal_holds_no_secret_no_token_and_no_signature() {
     let repeats_the_key = format!(r#"{{"ResponseMetadata":{{"Error":{{"Code":"InvalidArgument","Message":"{message}"}}}}}}"#);
     for answer in [page(400, &repeats_the_key), page(502, &format!("<html>{key_id}")), Answer::Lost] {
         let Step::Send(mut attempt) = story.deletion.step(story.now) else { panic!("expected a send") };
+        assert_eq!(attempt.action(), "DeleteImages");
         story.events.push(attempt.intent(at));
         let request = attempt.request(&endpoint("cn-beijing"), &who, at).unwrap();
         assert_eq!(request.headers()["x-security-token"], token);

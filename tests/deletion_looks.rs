@@ -447,6 +447,20 @@ fn between_two_looks_there_is_a_pause_whatever_the_backoff() {
 }
 
 #[test]
+fn looks_that_see_an_image_again_and_again_become_rare() {
+    let policy = Policy { backoff_base: SECOND, backoff_cap: 60 * SECOND, ..policy(Verify::All) };
+    let mut story = deleted(1, policy);
+    let mut looks = 0;
+    let report = story.run(|sent| {
+        looks += 1;
+        sees(&sent.images)
+    });
+    assert!(!report.all_gone());
+    // After 1, 2, 4, 8, 16, 32 seconds, and then each minute of five; or twice as often.
+    assert!((10..=20).contains(&looks), "{looks}");
+}
+
+#[test]
 fn an_image_that_disappears_before_the_time_is_spent_is_seen_to() {
     for seconds in 280..300 {
         for jitter_seed in 0..4 {

@@ -438,7 +438,7 @@ mod tests {
 
     #[test]
     fn an_id_is_found_by_its_text() {
-        let ids = std::collections::HashSet::from([ImageId::new("image-a").unwrap()]);
+        let ids = HashSet::from([ImageId::new("image-a").unwrap()]);
         assert!(ids.contains("image-a") && !ids.contains("image-b"));
     }
 
@@ -446,7 +446,8 @@ mod tests {
     fn a_batch_is_1_to_100_images_each_once() {
         let id = |n: usize| ImageId::new(format!("image-{n}")).unwrap();
         assert_eq!(DeleteImages::new(vec![], Snapshots::Keep), Err(InvalidBatch::Count { count: 0 }));
-        assert!(DeleteImages::new((0..100).map(id).collect(), Snapshots::Keep).is_ok());
+        let whole: Vec<ImageId> = (0..100).map(id).collect();
+        assert_eq!(DeleteImages::new(whole.clone(), Snapshots::Keep).unwrap().ids(), whole);
         assert_eq!(DeleteImages::new((0..101).map(id).collect(), Snapshots::Keep), Err(InvalidBatch::Count { count: 101 }));
         assert_eq!(DeleteImages::new(vec![id(1), id(2), id(1)], Snapshots::Keep), Err(InvalidBatch::Duplicate { id: id(1) }));
     }

@@ -35,6 +35,11 @@ impl Outcome {
     }
 
     /// Whether the image is gone.
+    ///
+    /// ```
+    /// use volc_proto::ecs::{Evidence, Outcome};
+    /// assert!(Outcome::Gone(Evidence::Acknowledged).is_gone());
+    /// ```
     pub fn is_gone(&self) -> bool {
         matches!(self, Self::Gone(_))
     }
