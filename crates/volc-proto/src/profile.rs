@@ -320,5 +320,6 @@ mod tests {
         }
         let error = with("cn-beijing", "cn.beijing");
         assert!(matches!(&error, InvalidProfile::Region { profile, .. } if profile == "temporary"), "{error:?}");
+        assert!(error.source().is_some_and(|source| source.is::<InvalidRegion>()), "{error:?}");
     }
 }
