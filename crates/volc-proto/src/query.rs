@@ -247,7 +247,7 @@ fn unescape(text: &str) -> Cow<'_, [u8]> {
 
 /// 1 to `count` in the order of their decimal spellings: 1, 10, 100, 11, 12, …, 2, 20, …
 fn lexicographic(count: usize) -> impl Iterator<Item = usize> {
-    std::iter::successors((count > 0).then_some(1), move |&number: &usize| {
+    std::iter::successors(Some(1), move |&number: &usize| {
         if number.checked_mul(10).is_some_and(|deeper| deeper <= count) {
             return Some(number * 10);
         }
