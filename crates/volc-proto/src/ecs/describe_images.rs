@@ -397,6 +397,12 @@ mod tests {
     }
 
     #[test]
+    fn a_look_at_images_asks_for_all_of_them_on_one_page() {
+        let images = vec![ImageId::new("image-a").unwrap(), ImageId::new("image-b").unwrap()];
+        assert_eq!(text(&DescribeImages::for_images(images)), "ImageIds.1=image-a&ImageIds.2=image-b&MaxResults=100");
+    }
+
+    #[test]
     fn a_filter_that_the_service_would_refuse_is_refused_here() {
         assert!(DescribeImages::new().image_ids(vec![]).is_err());
         assert!(DescribeImages::new().image_ids(vec![ImageId::new("a").unwrap(); 101]).is_err());
