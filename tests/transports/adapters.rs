@@ -7,6 +7,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use rustls::crypto::ring;
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
+use tokio::net::UdpSocket;
 use tokio::runtime::{Builder, Runtime};
 use volc_proto::Endpoint;
 use volc_proto::ecs::{Deletion, Report};
@@ -45,6 +46,8 @@ impl Adapter {
 pub(crate) trait Client: Send + Sync {
     fn call(&self) -> Outcome;
     fn run(&self, deletion: &mut Deletion) -> Report;
+    /// Waits until the client could have seen what came to its sockets so far.
+    fn catch_up(&self) {}
 }
 
 pub(crate) const UREQ: Adapter = Adapter {
@@ -165,6 +168,17 @@ impl Client for Hyper {
 
     fn run(&self, deletion: &mut Deletion) -> Report {
         self.runtime.block_on(self.client.run(deletion))
+    }
+
+    /// A runtime of several threads looks at its sockets when it gets to it, and in the order of what came: this comes last.
+    fn catch_up(&self) {
+        let to_itself = async {
+            let socket = UdpSocket::bind("127.0.0.1:0").await?;
+            socket.connect(socket.local_addr()?).await?;
+            socket.send(&[0]).await?;
+            socket.recv(&mut [0]).await
+        };
+        self.runtime.block_on(to_itself).unwrap();
     }
 }
 

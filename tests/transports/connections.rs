@@ -126,6 +126,7 @@ fn a_connection_that_was_closed_while_it_was_idle() {
             let client = adapter.client(endpoint(&server.url()), GENEROUS);
             assert!(client.call().is_ok(), "{}", adapter.name);
             server.wait_until_closed(1);
+            client.catch_up();
             let outcome = client.call();
             assert_eq!((server.connections(), server.requests().len()), (2, 2), "{}", adapter.name);
             Seen { outcome, heard: server.bytes() }
