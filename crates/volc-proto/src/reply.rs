@@ -585,6 +585,12 @@ mod tests {
     }
 
     #[test]
+    fn the_gateways_short_form_is_read_as_an_error() {
+        let shown = error(400, r#"{"ErrorCode":"InvalidArgument","Message":"no such region"}"#).to_string();
+        assert_eq!(shown, "InvalidArgument: no such region (HTTP 400)");
+    }
+
+    #[test]
     fn an_array_is_taken_for_no_object() {
         for body in [
             "[{},null]",
