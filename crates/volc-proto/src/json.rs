@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
+use std::ops::Deref;
 
 use serde::Deserialize;
 use serde::de::value::{MapAccessDeserializer, MapDeserializer};
@@ -38,13 +39,61 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
-/// A string, borrowed unless it has escapes. An `Option<Cow<str>>` would always own it.
-#[derive(PartialEq, Deserialize)]
-pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
+/// A string, borrowed unless it has escapes; null is an empty one, as services write it.
+#[derive(Default, PartialEq)]
+pub(crate) struct Text<'a>(Cow<'a, str>);
+
+impl Text<'_> {
+    pub(crate) fn into_owned(self) -> String {
+        self.0.into_owned()
+    }
+}
+
+impl Deref for Text<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextVisitor;
+
+        impl<'de> Visitor<'de> for TextVisitor {
+            type Value = Text<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(Text::default())
+            }
+        }
+
+        deserializer.deserialize_any(TextVisitor)
+    }
+}
 
 /// A list of at most [`MAX_LIST`] elements; null is an empty one. Ten times what a request can ask for: more would be memory
 /// for an answer that cannot be ours.
 pub(crate) struct List<T>(pub(crate) Vec<T>);
+
+impl<T> Default for List<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
 
 pub(crate) const MAX_LIST: usize = 1_000;
 
@@ -60,7 +109,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
             }
 
             fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(List(Vec::new()))
+                Ok(List::default())
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
@@ -69,9 +118,9 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
                     if list.len() == MAX_LIST {
                         return Err(serde::de::Error::invalid_length(MAX_LIST + 1, &self));
                     }
-                    // Grows by a quarter: doubling could take three times what is needed for a moment.
+                    // Grows by a third: doubling could take three times what is needed for a moment.
                     if list.len() == list.capacity() {
-                        list.reserve_exact(list.len() / 4 + 1);
+                        list.reserve_exact(list.len() / 3 + 1);
                     }
                     list.push(element);
                 }

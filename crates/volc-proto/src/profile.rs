@@ -37,8 +37,8 @@ pub struct Profile {
 
 #[derive(Deserialize)]
 struct Config<'a> {
-    #[serde(borrow)]
-    current: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    current: Text<'a>,
     #[serde(borrow)]
     profiles: Option<BTreeMap<String, Option<Object<Entry<'a>>>>>,
 }
@@ -46,17 +46,17 @@ struct Config<'a> {
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct Entry<'a> {
-    #[serde(borrow)]
-    mode: Option<Text<'a>>,
-    #[serde(borrow)]
-    access_key: Option<Text<'a>>,
-    #[serde(borrow)]
-    secret_key: Option<Text<'a>>,
-    #[serde(borrow)]
-    session_token: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    mode: Text<'a>,
+    #[serde(borrow, default)]
+    access_key: Text<'a>,
+    #[serde(borrow, default)]
+    secret_key: Text<'a>,
+    #[serde(borrow, default)]
+    session_token: Text<'a>,
     sts_expiration: Option<Integer>,
-    #[serde(borrow)]
-    region: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    region: Text<'a>,
 }
 
 impl Profile {
@@ -70,8 +70,7 @@ impl Profile {
         let config: Object<Config<'_>> =
             serde_json::from_str(text).map_err(|error| InvalidProfile::Json { line: error.line(), column: error.column() })?;
         let Object(Config { current, profiles }) = config;
-        let current = current.as_ref().map(|Text(name)| &**name);
-        let name = [name, current].into_iter().flatten().find(|name| !name.is_empty()).unwrap_or("default").to_owned();
+        let name = [name, Some(&*current)].into_iter().flatten().find(|name| !name.is_empty()).unwrap_or("default").to_owned();
         let mut profiles = profiles.unwrap_or_default();
         let Some(Some(Object(entry))) = profiles.remove(&name) else {
             return Err(InvalidProfile::NotFound { name, known: profiles.into_keys().collect() });
@@ -102,20 +101,19 @@ impl Profile {
 
 impl Entry<'_> {
     fn read(self, name: String) -> Result<Profile, InvalidProfile> {
-        let owned = |text: Option<Text<'_>>| text.map_or_else(String::new, |Text(text)| text.into_owned());
-        let mode = owned(self.mode);
+        let mode = self.mode.into_owned();
         if !mode.trim().is_empty() && !mode.trim().eq_ignore_ascii_case("ak") {
             return Err(InvalidProfile::Mode { profile: name, mode });
         }
-        let credentials = Credentials::new(owned(self.access_key), owned(self.secret_key)).and_then(|who| {
-            let token = owned(self.session_token);
+        let credentials = Credentials::new(self.access_key.into_owned(), self.secret_key.into_owned()).and_then(|who| {
+            let token = self.session_token.into_owned();
             if token.is_empty() { Ok(who) } else { who.with_session_token(token) }
         });
         let credentials = match credentials {
             Ok(credentials) => credentials,
             Err(source) => return Err(InvalidProfile::Credentials { profile: name, source }),
         };
-        let region = match owned(self.region) {
+        let region = match self.region.into_owned() {
             none if none.is_empty() => None,
             region => match Region::new(region) {
                 Ok(region) => Some(region),

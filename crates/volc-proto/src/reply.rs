@@ -6,6 +6,8 @@
 
 use std::error::Error;
 use std::fmt;
+use std::mem::take;
+use std::num::NonZero;
 
 use http::{HeaderMap, Response, StatusCode};
 use serde::de::{IgnoredAny, MapAccess, Visitor};
@@ -84,10 +86,10 @@ struct Envelope<'a, R> {
     result: Option<R>,
     /// The gateway's short form, without an envelope. volcengine-go-sdk (`VolcengineSimpleError`) reads the names in any
     /// letter case; these are the ones that its source and its tests spell.
-    #[serde(rename = "ErrorCode", alias = "errorcode", alias = "errorCode", borrow)]
-    simple_code: Option<Text<'a>>,
-    #[serde(rename = "Message", alias = "message", borrow)]
-    simple_message: Option<Text<'a>>,
+    #[serde(rename = "ErrorCode", alias = "errorcode", alias = "errorCode", borrow, default)]
+    simple_code: Text<'a>,
+    #[serde(rename = "Message", alias = "message", borrow, default)]
+    simple_message: Text<'a>,
 }
 
 impl<'de, R: Deserialize<'de>> Envelope<'de, R> {
@@ -100,18 +102,16 @@ impl<'de, R: Deserialize<'de>> Envelope<'de, R> {
 
     fn error(&mut self, status: StatusCode, headers: &HeaderMap) -> Option<ApiError> {
         let error = match &mut self.metadata {
-            Some(Object(metadata)) => metadata.error.take(),
-            None => self.simple_code.take().map(|code| ErrorBody {
-                code: Some(code),
-                message: self.simple_message.take(),
-                ..ErrorBody::default()
-            }),
+            Some(Object(metadata)) => take(&mut metadata.error),
+            None if self.simple_code.is_empty() => return None,
+            None => {
+                ErrorBody { code: take(&mut self.simple_code), message: take(&mut self.simple_message), ..ErrorBody::default() }
+            }
         };
-        let error = error.filter(ErrorBody::says_something)?;
-        Some(ApiError {
+        error.says_something().then(|| ApiError {
             code: error.code().to_owned(),
             message: error.message(),
-            code_number: error.code_number,
+            code_number: error.code_number.map(NonZero::get),
             status,
             request_id: self.request_id(headers),
             action: self.action(),
@@ -121,13 +121,14 @@ impl<'de, R: Deserialize<'de>> Envelope<'de, R> {
 
     fn request_id(&self, headers: &HeaderMap) -> Option<String> {
         let metadata = self.metadata.as_ref().map(|Object(metadata)| metadata);
-        let ids = metadata.into_iter().flat_map(|metadata| [&metadata.request_id, &metadata.request_id_upper]);
-        let id = ids.flatten().find(|Text(id)| !id.is_empty()).map(|Text(id)| clipped(id, MAX_NAME).to_owned());
+        let mut ids = metadata.into_iter().flat_map(|metadata| [&metadata.request_id, &metadata.request_id_upper]);
+        let id = ids.find(|id| !id.is_empty()).map(|id| clipped(id, MAX_NAME).to_owned());
         id.or_else(|| log_id(headers))
     }
 
     fn action(&self) -> Option<String> {
-        self.metadata.as_ref()?.0.action.as_ref().map(|Text(action)| clipped(action, MAX_NAME).to_owned())
+        let Object(Metadata { action, .. }) = self.metadata.as_ref()?;
+        (!action.is_empty()).then(|| clipped(action, MAX_NAME).to_owned())
     }
 }
 
@@ -149,25 +150,35 @@ impl<'de, T: Deserialize<'de>> Envelope<'de, Object<T>> {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Metadata<'a> {
-    #[serde(borrow)]
-    request_id: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    request_id: Text<'a>,
     /// As some services spell it.
-    #[serde(rename = "RequestID", borrow)]
-    request_id_upper: Option<Text<'a>>,
-    #[serde(borrow)]
-    action: Option<Text<'a>>,
-    #[serde(borrow)]
-    error: Option<ErrorBody<'a>>,
+    #[serde(rename = "RequestID", borrow, default)]
+    request_id_upper: Text<'a>,
+    #[serde(borrow, default)]
+    action: Text<'a>,
+    #[serde(borrow, default)]
+    error: ErrorBody<'a>,
 }
 
 /// `Error`, of a call or of one resource. Services write null, `{}` or empty strings for none.
 #[derive(Default)]
 pub(crate) struct ErrorBody<'a> {
-    code: Option<Text<'a>>,
-    message: Option<Text<'a>>,
-    code_number: Option<i64>,
+    code: Text<'a>,
+    message: Text<'a>,
+    code_number: Option<NonZero<i64>>,
     /// Whether a member that is none of these, or that is not what it should be, says something.
     other: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(field_identifier)]
+enum Member {
+    Code,
+    Message,
+    CodeN,
+    #[serde(other)]
+    Other,
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for ErrorBody<'a> {
@@ -181,49 +192,57 @@ impl<'de: 'a, 'a> Deserialize<'de> for ErrorBody<'a> {
                 f.write_str("an error")
             }
 
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(ErrorBody::default())
+            }
+
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut error = ErrorBody::default();
-                let (mut code, mut message, mut number) = (false, false, false);
-                while let Some(Text(name)) = map.next_key()? {
-                    let seen = match &*name {
-                        "Code" => (&mut code, "Code"),
-                        "Message" => (&mut message, "Message"),
-                        "CodeN" => (&mut number, "CodeN"),
-                        _ => {
+                let (mut code, mut message, mut number, mut other) = (None, None, None::<Option<Integer>>, false);
+                while let Some(member) = map.next_key()? {
+                    match member {
+                        Member::Code => once("Code", &mut code, &mut map)?,
+                        Member::Message => once("Message", &mut message, &mut map)?,
+                        Member::CodeN => once("CodeN", &mut number, &mut map)?,
+                        Member::Other => {
                             let Blank(blank) = map.next_value()?;
-                            error.other |= !blank;
-                            continue;
-                        }
-                    };
-                    if std::mem::replace(seen.0, true) {
-                        return Err(serde::de::Error::duplicate_field(seen.1));
-                    }
-                    match seen.1 {
-                        "Code" => error.code = map.next_value()?,
-                        "Message" => error.message = map.next_value()?,
-                        _ => {
-                            let Integer { number, blank } = map.next_value::<Option<Integer>>()?.unwrap_or(Integer::NONE);
-                            error.code_number = number;
-                            error.other |= number.is_none() && !blank;
+                            other |= !blank;
                         }
                     }
                 }
-                Ok(error)
+                let Integer { number, blank } = number.flatten().unwrap_or(Integer::NONE);
+                Ok(ErrorBody {
+                    code: code.unwrap_or_default(),
+                    message: message.unwrap_or_default(),
+                    code_number: number.and_then(NonZero::new),
+                    other: other || (number.is_none() && !blank),
+                })
             }
         }
 
-        deserializer.deserialize_map(ErrorVisitor)
+        deserializer.deserialize_any(ErrorVisitor)
+    }
+}
+
+/// Reads a member's value. Of two, nobody knows which is meant.
+fn once<'de, A: MapAccess<'de>, T: Deserialize<'de>>(
+    name: &'static str,
+    value: &mut Option<T>,
+    map: &mut A,
+) -> Result<(), A::Error> {
+    match value.replace(map.next_value()?) {
+        None => Ok(()),
+        Some(_) => Err(serde::de::Error::duplicate_field(name)),
     }
 }
 
 impl ErrorBody<'_> {
     pub(crate) fn code(&self) -> &str {
-        self.code.as_ref().map_or("", |Text(code)| clipped(code, MAX_NAME))
+        clipped(&self.code, MAX_NAME)
     }
 
     /// Fit to be shown: neither long nor with a secret in it.
     pub(crate) fn message(&self) -> String {
-        message(self.message.as_ref().map_or("", |Text(message)| message))
+        message(&self.message)
     }
 
     /// Whether both have the same code and message, as they were written.
@@ -232,18 +251,16 @@ impl ErrorBody<'_> {
     }
 
     pub(crate) fn says_something(&self) -> bool {
-        let text = |text: &Option<Text<'_>>| text.as_ref().is_some_and(|Text(text)| !text.is_empty());
-        text(&self.code) || text(&self.message) || self.says_something_else()
+        !self.code.is_empty() || !self.message.is_empty() || self.says_something_else()
     }
 
     /// Whether it is no error of the service's making: it has neither code nor message, and yet is not empty.
     pub(crate) fn is_odd(&self) -> bool {
-        let text = |text: &Option<Text<'_>>| text.as_ref().is_none_or(|Text(text)| text.is_empty());
-        text(&self.code) && text(&self.message) && self.says_something_else()
+        self.code.is_empty() && self.message.is_empty() && self.says_something_else()
     }
 
     fn says_something_else(&self) -> bool {
-        self.other || self.code_number.is_some_and(|number| number != 0)
+        self.other || self.code_number.is_some()
     }
 }
 

@@ -330,9 +330,10 @@ pub(super) struct SharedErrors<'a> {
 impl<'a> SharedErrors<'a> {
     pub(super) fn of(&mut self, failure: &'a ErrorBody<'a>) -> ItemError {
         // Compared as the service wrote them: to make a message fit to be shown costs more than to read the rest of the reply.
-        let last = self.last.take().filter(|(last, _)| last.says_the_same(failure));
-        let (_, error) = self.last.insert(last.unwrap_or_else(|| (failure, ItemError::from(failure))));
-        error.clone()
+        match &self.last {
+            Some((last, error)) if last.says_the_same(failure) => error.clone(),
+            _ => self.last.insert((failure, failure.into())).1.clone(),
+        }
     }
 }
 
@@ -369,34 +370,34 @@ fn kind_of(code: &str) -> ItemErrorKind {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Output<'a> {
-    #[serde(borrow)]
-    pub(crate) operation_details: Option<List<Object<Detail<'a>>>>,
+    #[serde(borrow, default)]
+    pub(crate) operation_details: List<Object<Detail<'a>>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Detail<'a> {
-    #[serde(borrow)]
-    pub(crate) image_id: Option<Text<'a>>,
-    #[serde(borrow)]
-    pub(crate) error: Option<ErrorBody<'a>>,
+    #[serde(borrow, default)]
+    image_id: Text<'a>,
+    #[serde(borrow, default)]
+    error: ErrorBody<'a>,
 }
 
 impl Detail<'_> {
     /// The image; an empty ID names none.
     pub(super) fn id(&self) -> Option<&str> {
-        self.image_id.as_ref().map(|Text(id)| &**id).filter(|id| !id.is_empty())
+        Some(&*self.image_id).filter(|id| !id.is_empty())
     }
 
     /// The error; null, `{}` and empty strings are none.
     pub(super) fn failure(&self) -> Option<&ErrorBody<'_>> {
-        self.error.as_ref().filter(|error| error.says_something())
+        Some(&self.error).filter(|error| error.says_something())
     }
 }
 
 impl<'de> Deserialize<'de> for DeleteImagesOutput {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let details = Output::deserialize(deserializer)?.operation_details.map_or(Vec::new(), |List(details)| details);
+        let Output { operation_details: List(details) } = Output::deserialize(deserializer)?;
         let mut errors = SharedErrors::default();
         let operation_details = details.iter().map(|Object(detail)| OperationDetail {
             image_id: detail.id().map(|id| clipped(id, ImageId::MAX_LENGTH + 1).to_owned()),

@@ -62,18 +62,18 @@ pub(super) struct Looks {
 struct Page<'a> {
     #[serde(borrow)]
     images: Option<List<Object<Sighting<'a>>>>,
-    #[serde(borrow)]
-    next_token: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    next_token: Text<'a>,
     total_count: Option<Integer>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Sighting<'a> {
-    #[serde(borrow)]
-    image_id: Option<Text<'a>>,
-    #[serde(borrow)]
-    visibility: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    image_id: Text<'a>,
+    #[serde(borrow, default)]
+    visibility: Text<'a>,
 }
 
 /// What the answer to a look means.
@@ -239,20 +239,19 @@ impl Deletion {
             None => return Err(proves_nothing("the answer has no list of images")),
         };
         for Object(image) in listed {
-            let id = image.image_id.as_ref().map_or("", |Text(id)| id);
             // It may be the answer to another look.
-            let Some(&index) = asked.get(id) else {
+            let Some(&index) = asked.get(&*image.image_id) else {
                 return Err(proves_nothing("the answer lists an image that nobody asked for"));
             };
-            let visibility = image.visibility.as_ref().map(|Text(visibility)| visibility.chars().take(20).collect());
-            look.seen.insert(index, visibility.filter(|visibility: &String| !visibility.is_empty()));
+            let visibility: String = image.visibility.chars().take(20).collect();
+            look.seen.insert(index, Some(visibility).filter(|visibility| !visibility.is_empty()));
         }
         look.pages += 1;
         // At least one image on every page but the last.
         if look.pages > look.images.len() + 1 {
             return Err(proves_nothing("the answer has no end"));
         }
-        let next = look.action.after(page.next_token.as_ref().map(|Text(token)| &**token));
+        let next = look.action.after(Some(&page.next_token));
         let next = next.map_err(|error| Reason::new(ReasonKind::Unreadable, error))?;
         if next.is_none() && total.is_some_and(|total| total > look.seen.len() as i64) {
             return Err(proves_nothing("the answer lists fewer images than it counts"));

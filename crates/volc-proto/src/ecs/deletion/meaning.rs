@@ -10,7 +10,7 @@ use http::{HeaderMap, Response, StatusCode};
 use super::outcome::{Reason, ReasonKind};
 use crate::action::Action;
 use crate::ecs::delete_images::{Detail, ImageId, ItemError, ItemErrorKind, Output, SharedErrors};
-use crate::json::Object;
+use crate::json::{List, Object};
 use crate::reply::{ApiError, ApiErrorKind, ReplyError, parse_as};
 use crate::shown::clipped;
 
@@ -131,10 +131,8 @@ fn of_api_error(error: &ApiError) -> Meaning {
 
 fn per_image(asked: &[&ImageId], output: &Output<'_>) -> Meaning {
     let mut errors = SharedErrors::default();
-    let details: Vec<(Option<&str>, &Detail<'_>)> = match &output.operation_details {
-        Some(details) => details.0.iter().map(|Object(detail)| (detail.id(), detail)).collect(),
-        None => Vec::new(),
-    };
+    let List(details) = &output.operation_details;
+    let details: Vec<(Option<&str>, &Detail<'_>)> = details.iter().map(|Object(detail)| (detail.id(), detail)).collect();
     // What services do: every image, in the order asked. Nothing has to be searched then.
     let in_order = details.len() == asked.len() && details.iter().zip(asked).all(|((id, _), asked)| *id == Some(asked.as_str()));
     if in_order {
