@@ -15,7 +15,7 @@ use serde::de::IgnoredAny;
 use serde_json::error::Category;
 
 use crate::action::Action;
-use crate::json::{Object, Text};
+use crate::json::{Blank, Object, Text};
 use crate::shown::{MAX_NAME, clipped, excerpt};
 
 mod error;
@@ -56,27 +56,24 @@ pub fn parse<A: Action>(response: &Response<impl AsRef<[u8]>>) -> Result<Reply<A
 pub fn parse_as<'de, T: Deserialize<'de>>(response: &'de Response<impl AsRef<[u8]>>) -> Result<Reply<T>, ReplyError> {
     let (status, headers, body) = (response.status(), response.headers(), response.body().as_ref());
     let source = match Envelope::<Object<T>>::read(body) {
-        Ok(mut envelope) => match envelope.error(status, headers) {
-            Some(error) => return Err(ReplyError::Api(error)),
-            None if status.is_success() => match envelope.reply(headers) {
-                Ok(Some(reply)) => return Ok(reply),
-                Ok(None) => None,
-                Err(error) => Some(error),
-            },
-            None => None,
+        Ok(envelope) if status.is_success() && !envelope.says_error() => match envelope.reply(headers) {
+            Ok(Some(reply)) => return Ok(reply),
+            Ok(None) => None,
+            Err(error) => Some(error),
         },
-        // `Result` may be of another shape where an error stands beside it, and the error wins.
-        Err(unreadable) => match Envelope::<IgnoredAny>::read(body).ok().and_then(|mut envelope| envelope.error(status, headers))
-        {
-            Some(error) => return Err(ReplyError::Api(error)),
-            None => Some(unreadable),
-        },
+        Ok(_) => None,
+        Err(error) => Some(error),
     };
-    let action = Envelope::<IgnoredAny>::read(body).ok().and_then(|envelope| envelope.action());
+    // Where an error stands beside it, `Result` may be of any shape, and the error wins.
+    let mut envelope = Envelope::<Blank>::read(body).ok();
+    if let Some(error) = envelope.as_mut().and_then(|envelope| envelope.error(status, headers)) {
+        return Err(ReplyError::Api(error));
+    }
     Err(ReplyError::Unreadable(Unreadable {
         status,
         request_id: log_id(headers),
-        action,
+        action: envelope.as_ref().and_then(Envelope::action),
+        has_result: envelope.as_ref().is_some_and(Envelope::has_result),
         excerpt: excerpt(body),
         source: source.map(Box::new),
     }))
@@ -95,6 +92,9 @@ struct Envelope<'a, R> {
     simple_code: Text<'a>,
     #[serde(rename = "Message", alias = "message", borrow, default)]
     simple_message: Text<'a>,
+    /// No document has it here. Where it says something, nothing beside it is a success.
+    #[serde(rename = "Error", alias = "error", borrow, default)]
+    misplaced: ErrorBody<'a>,
 }
 
 impl<'de, R: Deserialize<'de>> Envelope<'de, R> {
@@ -105,21 +105,9 @@ impl<'de, R: Deserialize<'de>> Envelope<'de, R> {
         Ok(envelope)
     }
 
-    fn error(&mut self, status: StatusCode, headers: &HeaderMap) -> Option<ApiError> {
-        let error = match &mut self.metadata {
-            Some(Object(metadata)) => take(&mut metadata.error),
-            None if self.simple_code.is_empty() => return None,
-            None => ErrorBody::new(take(&mut self.simple_code), take(&mut self.simple_message)),
-        };
-        error.says_something().then(|| ApiError {
-            code: error.code().to_owned(),
-            message: error.message(),
-            code_number: error.code_number.map(NonZero::get),
-            status,
-            request_id: self.request_id(headers),
-            action: self.action(),
-            in_envelope: self.metadata.is_some(),
-        })
+    fn says_error(&self) -> bool {
+        let stated = self.metadata.as_ref().is_some_and(|Object(metadata)| metadata.error.says_something());
+        stated || self.misplaced.says_something() || !self.simple_code.is_empty()
     }
 
     fn request_id(&self, headers: &HeaderMap) -> Option<String> {
@@ -132,6 +120,35 @@ impl<'de, R: Deserialize<'de>> Envelope<'de, R> {
     fn action(&self) -> Option<String> {
         let Object(Metadata { action, .. }) = self.metadata.as_ref()?;
         (!action.is_empty()).then(|| clipped(action, MAX_NAME).to_owned())
+    }
+}
+
+impl Envelope<'_, Blank> {
+    fn error(&mut self, status: StatusCode, headers: &HeaderMap) -> Option<ApiError> {
+        if !self.says_error() {
+            return None;
+        }
+        let stated = self.metadata.as_mut().map(|Object(metadata)| take(&mut metadata.error));
+        let stated = stated.filter(ErrorBody::says_something);
+        let in_envelope = stated.is_some();
+        let error = stated.unwrap_or_else(|| match take(&mut self.misplaced) {
+            misplaced if misplaced.says_something() => misplaced,
+            _ => ErrorBody::new(take(&mut self.simple_code), take(&mut self.simple_message)),
+        });
+        Some(ApiError {
+            code: error.code().to_owned(),
+            message: error.message(),
+            code_number: error.code_number.map(NonZero::get),
+            status,
+            request_id: self.request_id(headers),
+            action: self.action(),
+            in_envelope,
+            has_result: self.has_result(),
+        })
+    }
+
+    fn has_result(&self) -> bool {
+        self.result.as_ref().is_some_and(|Blank(blank)| !blank)
     }
 }
 
@@ -160,7 +177,7 @@ struct Metadata<'a> {
     request_id_upper: Text<'a>,
     #[serde(borrow, default)]
     action: Text<'a>,
-    #[serde(borrow, default)]
+    #[serde(alias = "error", borrow, default)]
     error: ErrorBody<'a>,
 }
 
@@ -183,6 +200,7 @@ pub struct Unreadable {
     status: StatusCode,
     request_id: Option<String>,
     action: Option<String>,
+    has_result: bool,
     excerpt: String,
     source: Option<Box<UnreadableBody>>,
 }
@@ -201,6 +219,11 @@ impl Unreadable {
     /// The action that an envelope without an error, at a status that is none of a success, says it answers.
     pub(crate) fn action(&self) -> Option<&str> {
         self.action.as_deref()
+    }
+
+    /// Whether it has a `Result` that says something, without being a success.
+    pub(crate) fn has_result(&self) -> bool {
+        self.has_result
     }
 
     /// The first 256 bytes of the body at most, control characters escaped.

@@ -379,7 +379,7 @@ pub(crate) struct Output<'a> {
 pub(crate) struct Detail<'a> {
     #[serde(borrow, default)]
     image_id: Text<'a>,
-    #[serde(borrow, default)]
+    #[serde(alias = "error", borrow, default)]
     error: ErrorBody<'a>,
 }
 

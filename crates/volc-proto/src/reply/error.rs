@@ -128,6 +128,7 @@ pub struct ApiError {
     pub(super) request_id: Option<String>,
     pub(super) action: Option<String>,
     pub(super) in_envelope: bool,
+    pub(super) has_result: bool,
 }
 
 impl ApiError {
@@ -164,6 +165,11 @@ impl ApiError {
     /// Whether it came inside the service's envelope, and not in the short form that anything on the way might write.
     pub(crate) fn in_envelope(&self) -> bool {
         self.in_envelope
+    }
+
+    /// Whether a `Result` that says something stands beside it: what it says was not done may have been.
+    pub(crate) fn has_result(&self) -> bool {
+        self.has_result
     }
 
     /// What can be done about it.

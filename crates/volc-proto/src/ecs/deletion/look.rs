@@ -1,7 +1,9 @@
 //! Looking at images with `DescribeImages`: before they are deleted, and after.
 //!
-//! A look asks for at most 100 images by ID and reads every page of the answer: only a whole answer shows that an image is
-//! absent. Looks do not count as attempts, and change no outcome but by what they have seen.
+//! A look asks for at most 100 images by ID. What an answer lists is there; that the others are absent is shown only by an
+//! answer on one page, since images that vanish between two pages can push others off both. Those that were not on the first
+//! of several pages are looked at again, alone. Looks do not count as attempts, and change no outcome but by what they have
+//! seen.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -21,16 +23,13 @@ use crate::reply::{ApiErrorKind, ReplyError, parse_as};
 /// What the service's documents call a private image: the account's own.
 const PRIVATE: &str = "private";
 
-/// One look: the request for its next page, and what was seen on those before.
+/// One look.
 #[derive(Debug)]
 pub(super) struct Look {
     pub(super) images: Vec<u32>,
     pub(super) action: DescribeImages,
-    /// Each image that was seen, with its visibility.
-    seen: HashMap<u32, Option<String>>,
-    pages: usize,
     pub(super) when: When,
-    /// When its first page was asked for: what it sees was true then.
+    /// When it was asked for: what it sees was true then.
     asked: Option<Duration>,
     /// Looks that saw these images, this one included.
     round: u32,
@@ -62,7 +61,7 @@ pub(super) struct Looks {
 struct Page<'a> {
     #[serde(borrow)]
     images: Option<List<Object<Sighting<'a>>>>,
-    #[serde(borrow, default)]
+    #[serde(alias = "nextToken", borrow, default)]
     next_token: Text<'a>,
     total_count: Option<Integer>,
 }
@@ -74,6 +73,17 @@ struct Sighting<'a> {
     image_id: Text<'a>,
     #[serde(borrow, default)]
     visibility: Text<'a>,
+}
+
+/// The images that a page lists, with their visibility.
+type Seen = HashMap<u32, Option<String>>;
+
+/// What a page shows of the images that it does not list.
+enum Unlisted {
+    Absent,
+    OnAnotherPage,
+    /// Nothing, for this reason.
+    Unknown(Reason),
 }
 
 /// What the answer to a look means.
@@ -126,17 +136,20 @@ impl Deletion {
 
     /// Begins to look at the images that the policy wants seen, once, when nothing is left to delete.
     pub(super) fn look_after(&mut self, now: Duration) {
-        if self.policy.verify == Verify::Never || self.looks.since.is_some() {
+        if self.policy.verify == Verify::Never {
             return;
         }
-        self.looks.since = Some(now);
-        let wanted = |index: &u32| match self.images[*index as usize].outcome {
-            Outcome::Unclear(_) => true,
-            Outcome::Gone(evidence) => self.policy.verify == Verify::All && evidence != Evidence::AbsentBefore,
-            _ => false,
-        };
-        let images: Vec<u32> = (0..self.images.len() as u32).filter(wanted).collect();
-        self.look_at(&images, now, When::AfterDeletion, 1);
+        if self.looks.since.is_none() {
+            self.looks.since = Some(now);
+            let wanted = |index: &u32| match self.images[*index as usize].outcome {
+                Outcome::Unclear(_) => true,
+                Outcome::Gone(evidence) => self.policy.verify == Verify::All && evidence != Evidence::AbsentBefore,
+                _ => false,
+            };
+            let images: Vec<u32> = (0..self.images.len() as u32).filter(wanted).collect();
+            self.look_at(&images, now, When::AfterDeletion, 1);
+        }
+        // Also what an answer that came after the stop left to be looked at.
         if let Some(stop) = &self.stopped {
             self.looks.end(stop);
         }
@@ -149,8 +162,7 @@ impl Deletion {
         for images in images.chunks(usize::from(DescribeImages::MAX_RESULTS)) {
             let ids = images.iter().map(|&index| self.images[index as usize].id.clone()).collect();
             let action = DescribeImages::for_images(ids);
-            let look =
-                Look { images: images.to_vec(), action, seen: HashMap::new(), pages: 0, when, asked: None, round, failures: 0 };
+            let look = Look { images: images.to_vec(), action, when, asked: None, round, failures: 0 };
             self.looks.waiting.push_back((at, look));
         }
     }
@@ -160,22 +172,10 @@ impl Deletion {
         let failure = match sight(response) {
             Sight::Page(page) => {
                 self.pace.accepted(&self.policy);
-                match self.saw_page(&mut look, &page) {
-                    Ok(None) => {
-                        self.saw_all(&look, now);
-                        return None;
-                    }
-                    Ok(Some(action)) => {
-                        if look.when != When::Forgotten && self.looks.refused.is_none() {
-                            self.looks.waiting.push_front((now, Look { action, ..look }));
-                        }
-                        return None;
-                    }
-                    Err(reason) => reason,
-                }
+                self.saw_page(&mut look, &page, now)?
             }
             Sight::NotFound if look.images.len() == 1 => {
-                self.saw_all(&look, now);
+                self.saw_absent(&look, now);
                 return None;
             }
             Sight::NotFound => {
@@ -227,106 +227,142 @@ impl Deletion {
         }
     }
 
-    /// Takes in a page; the request for the next one, if there is one. An error where the answer proves nothing.
-    fn saw_page(&self, look: &mut Look, page: &Page<'_>) -> Result<Option<DescribeImages>, Reason> {
-        let proves_nothing = |what: &str| Reason::new(ReasonKind::Unreadable, what);
-        let asked: HashMap<&str, u32> =
-            look.images.iter().map(|&index| (self.images[index as usize].id.as_str(), index)).collect();
-        let total = page.total_count.and_then(|count| count.number);
-        let listed = match &page.images {
-            Some(List(images)) => images.as_slice(),
-            None if total == Some(0) => &[],
-            None => return Err(proves_nothing("the answer has no list of images")),
-        };
-        for Object(image) in listed {
-            // It may be the answer to another look.
-            let Some(&index) = asked.get(&*image.image_id) else {
-                return Err(proves_nothing("the answer lists an image that nobody asked for"));
-            };
-            let visibility: String = image.visibility.chars().take(20).collect();
-            look.seen.insert(index, Some(visibility).filter(|visibility| !visibility.is_empty()));
+    /// Returns why the page shows nothing of the images that are left of the look, if it does not.
+    fn saw_page(&mut self, look: &mut Look, page: &Page<'_>, now: Duration) -> Option<Reason> {
+        let (seen, unlisted) = self.read_page(look, page);
+        match unlisted {
+            // Nothing is deleted after an answer that cannot be understood.
+            Unlisted::Unknown(reason) if look.when == When::BeforeDeletion => return Some(reason),
+            _ => self.saw_present(look, &seen, now),
         }
-        look.pages += 1;
-        // At least one image on every page but the last.
-        if look.pages > look.images.len() + 1 {
-            return Err(proves_nothing("the answer has no end"));
+        look.images.retain(|index| !seen.contains_key(index));
+        match unlisted {
+            _ if look.images.is_empty() => return None,
+            Unlisted::Unknown(reason) => return Some(reason),
+            Unlisted::Absent => self.saw_absent(look, now),
+            Unlisted::OnAnotherPage => self.look_at(&look.images, now, look.when, look.round),
         }
-        let next = look.action.after(Some(&page.next_token));
-        let next = next.map_err(|error| Reason::new(ReasonKind::Unreadable, error))?;
-        if next.is_none() && total.is_some_and(|total| total > look.seen.len() as i64) {
-            return Err(proves_nothing("the answer lists fewer images than it counts"));
-        }
-        Ok(next)
+        None
     }
 
-    /// Every page was read: what was not seen is not there.
-    fn saw_all(&mut self, look: &Look, now: Duration) {
+    fn read_page(&self, look: &Look, page: &Page<'_>) -> (Seen, Unlisted) {
+        let asked: HashMap<&str, u32> =
+            look.images.iter().map(|&index| (self.images[index as usize].id.as_str(), index)).collect();
+        let (mut seen, mut unknown) = (Seen::new(), None);
+        for Object(image) in page.images.iter().flat_map(|List(images)| images) {
+            let Some(&index) = asked.get(&*image.image_id) else {
+                // It may be the answer to another look.
+                unknown = Some("the answer lists an image that nobody asked for");
+                continue;
+            };
+            let visibility: String = image.visibility.chars().take(20).collect();
+            let visibility = Some(visibility).filter(|visibility| !visibility.is_empty());
+            if seen.insert(index, visibility.clone()).is_some_and(|before| before != visibility) {
+                unknown = Some("the answer lists an image twice, with different words");
+            }
+        }
+        let count = page.total_count.filter(|count| !count.blank);
+        let unlisted = match unknown {
+            Some(unknown) => Err(unknown),
+            None if page.images.is_none() && page.total_count.is_none_or(|count| count.number != Some(0)) => {
+                Err("the answer has no list of images")
+            }
+            None if !page.next_token.is_empty() && seen.is_empty() => Err("the answer has a page without images before its end"),
+            None if !page.next_token.is_empty() => Ok(Unlisted::OnAnotherPage),
+            None => match count.map(|count| count.number) {
+                Some(None) => Err("the answer counts its images with something else than a number"),
+                Some(Some(count)) if count > seen.len() as i64 => Err("the answer lists fewer images than it counts"),
+                _ => Ok(Unlisted::Absent),
+            },
+        };
+        (seen, unlisted.unwrap_or_else(|why| Unlisted::Unknown(Reason::new(ReasonKind::Unreadable, why))))
+    }
+
+    /// What is listed is there, whatever the rest of the answer says.
+    fn saw_present(&mut self, look: &Look, seen: &Seen, now: Duration) {
+        let present = look.images.iter().filter_map(|index| Some((*index, seen.get(index)?.as_deref())));
         match look.when {
-            When::BeforeDeletion => self.saw_before(look, now),
-            When::AfterDeletion => self.saw_after(look, now),
+            When::BeforeDeletion => self.saw_before(present, now),
+            When::AfterDeletion => self.saw_after(look, present.map(|(index, _)| index), now),
             When::Forgotten => {}
         }
     }
 
-    fn saw_before(&mut self, look: &Look, now: Duration) {
+    fn saw_before<'a>(&mut self, present: impl Iterator<Item = (u32, Option<&'a str>)>, now: Duration) {
         let mut ours = Vec::new();
-        for &index in &look.images {
+        for (index, visibility) in present {
             let image = &mut self.images[index as usize];
             if image.place != Place::Unseen {
                 continue;
             }
             image.place = Place::Finished;
-            let untouched = matches!(&image.outcome, Outcome::NotDeleted(reason) if reason.kind() == ReasonKind::NotAsked);
-            let seen = look.seen.get(&index);
-            match seen {
-                None if untouched => image.outcome = Outcome::Gone(Evidence::AbsentBefore),
-                // It was asked for before, and an attempt whose answer was lost may have deleted it.
-                None => image.outcome = Outcome::Gone(Evidence::SeenAbsent),
-                Some(Some(visibility)) if visibility != PRIVATE => {
+            match visibility.filter(|visibility| *visibility != PRIVATE) {
+                None => ours.push(index),
+                Some(visibility) => {
                     let text = format_args!("it is a {visibility} image, not one of this account").to_string();
-                    image.outcome = Outcome::NotOurs(Reason::new(ReasonKind::NotOurs, text));
+                    image.outcome = match image.outcome {
+                        // An attempt may have done something to it.
+                        Outcome::Unclear(_) => Outcome::Unclear(Reason::new(ReasonKind::SeenPresent, text)),
+                        _ => Outcome::NotOurs(Reason::new(ReasonKind::NotOurs, text)),
+                    };
                 }
-                Some(_) => ours.push(index),
             }
-            self.count_missing(seen.is_none() && untouched);
+            self.count_missing(false);
         }
         self.queue(&ours, now, false);
-        self.stop_if_none_exist(now);
     }
 
-    fn saw_after(&mut self, look: &Look, now: Duration) {
+    fn saw_after(&mut self, look: &Look, present: impl Iterator<Item = u32>, now: Duration) {
         let began = self.looks.since.unwrap_or(now);
         // A second at least: without a pause the looks would have no end.
         let next = now.saturating_add(self.pace.backoff(&self.policy, look.round).max(Duration::from_secs(1)));
         let end = began.saturating_add(self.policy.verify_for);
-        // An answer that took long shows what was there when it was asked for.
-        let go_on = look.asked.is_none_or(|asked| asked < end) && self.stopped.is_none();
         let mut there = Vec::new();
-        for &index in &look.images {
+        for index in present {
             let image = &mut self.images[index as usize];
             // Others are asked for again: their answers are to come.
             if image.place != Place::Finished {
                 continue;
             }
-            let outcome = &mut image.outcome;
-            if !look.seen.contains_key(&index) {
-                if matches!(outcome, Outcome::Unclear(_) | Outcome::Gone(Evidence::Acknowledged)) {
-                    *outcome = Outcome::Gone(Evidence::SeenAbsent);
-                }
-                continue;
-            }
             there.push(index);
-            match outcome {
+            match &image.outcome {
                 Outcome::Gone(_) => {
-                    *outcome = still_there("the service said that it was gone, and it was still there", began, now)
+                    image.outcome = still_there("the service said that it was gone, and it was still there", began, now)
                 }
                 Outcome::Unclear(reason) if reason.kind() == ReasonKind::SeenPresent => {}
-                _ => *outcome = still_there("it was still there", began, now),
+                _ => image.outcome = still_there("it was still there", began, now),
             }
         }
-        if go_on {
+        // An answer that took long shows what was there when it was asked for.
+        if look.asked.is_none_or(|asked| asked < end) && self.stopped.is_none() {
             // The last look is made when the time is spent, and not sooner.
             self.look_at(&there, next.min(end.max(now)), When::AfterDeletion, look.round + 1);
+        }
+    }
+
+    /// All images of the look are absent.
+    fn saw_absent(&mut self, look: &Look, now: Duration) {
+        for &index in &look.images {
+            let image = &mut self.images[index as usize];
+            match look.when {
+                When::BeforeDeletion if image.place == Place::Unseen => {
+                    image.place = Place::Finished;
+                    let untouched = matches!(&image.outcome, Outcome::NotDeleted(why) if why.kind() == ReasonKind::NotAsked);
+                    // One that was asked for before may have been deleted by an attempt whose answer was lost.
+                    image.outcome = Outcome::Gone(if untouched { Evidence::AbsentBefore } else { Evidence::SeenAbsent });
+                    self.count_missing(untouched);
+                }
+                When::AfterDeletion if image.place == Place::Finished => {
+                    if matches!(image.outcome, Outcome::Unclear(_) | Outcome::Gone(Evidence::Acknowledged)) {
+                        image.outcome = Outcome::Gone(Evidence::SeenAbsent);
+                    }
+                }
+                // It is asked for again, or was, since the look began.
+                _ => {}
+            }
+        }
+        if look.when == When::BeforeDeletion {
+            self.stop_if_none_exist(now);
         }
     }
 }
@@ -351,6 +387,9 @@ fn sight(response: &Response<impl AsRef<[u8]>>) -> Sight<'_> {
         ReplyError::Api(api) => {
             if let Some(reason) = another_action::<DescribeImages>(api.action()) {
                 return Sight::Failed { reason, throttled: false };
+            }
+            if api.has_result() {
+                return failed(ReasonKind::Contradictory, false);
             }
             let refuses = api.in_envelope() && (api.status().is_success() || api.status().is_client_error());
             match api.kind() {

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use http::header::{DATE, RETRY_AFTER};
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use super::outcome::{Reason, ReasonKind};
 use crate::action::Action;
@@ -66,18 +66,20 @@ pub(crate) fn of<A: Action>(response: &Response<impl AsRef<[u8]>>, asked: &[&Ima
 const UNKNOWN_WAIT: Duration = Duration::from_secs(60 * 60);
 
 /// How long the answer asks to wait, whatever its status. A date is compared with the answer's own `Date`: the core has no
-/// clock, and ours may be wrong. A value that cannot be understood is none.
+/// clock, and ours may be wrong. Of several the longest
+/// counts; one that cannot be understood is none.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if value.bytes().all(|b| b.is_ascii_digit()) && !value.is_empty() {
-        // More digits than fit are a very long wait, and not none.
-        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
-    }
-    let until = httpdate::parse_http_date(value).ok()?;
-    match headers.get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok()) {
-        Some(date) => Some(until.duration_since(date).unwrap_or_default()),
-        None => Some(UNKNOWN_WAIT),
-    }
+    let date = headers.get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
+    let wait = |value: &HeaderValue| {
+        let value = value.to_str().ok()?.trim();
+        if value.bytes().all(|b| b.is_ascii_digit()) && !value.is_empty() {
+            // More digits than fit are a very long wait, and not none.
+            return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
+        }
+        let until = httpdate::parse_http_date(value).ok()?;
+        Some(date.map_or(UNKNOWN_WAIT, |date| until.duration_since(date).unwrap_or_default()))
+    };
+    headers.get_all(RETRY_AFTER).iter().filter_map(wait).max()
 }
 
 /// An answer to another action belongs to another request: connections got mixed up, and ours may have been carried out.
@@ -95,7 +97,7 @@ fn of_error<A: Action>(error: &ReplyError) -> Meaning {
     match error {
         ReplyError::Api(error) => foreign_action::<A>(error.action()).unwrap_or_else(|| of_api_error(error)),
         ReplyError::Unreadable(error) => foreign_action::<A>(error.action()).unwrap_or_else(|| match error.status() {
-            StatusCode::TOO_MANY_REQUESTS => Meaning::Throttled(Reason::new(ReasonKind::Call, error)),
+            StatusCode::TOO_MANY_REQUESTS if !error.has_result() => Meaning::Throttled(Reason::new(ReasonKind::Call, error)),
             status => Meaning::Maybe { reason: Reason::new(ReasonKind::Unreadable, error), again: !status.is_redirection() },
         }),
     }
@@ -106,6 +108,13 @@ fn of_api_error(error: &ApiError) -> Meaning {
     let status = error.status();
     let called = || Reason::new(ReasonKind::Call, error).with_code(error.code());
     let failed = |again| Meaning::Maybe { reason: Reason::new(ReasonKind::Failed, error).with_code(error.code()), again };
+    if error.has_result() {
+        // It says that nothing was done, or that something was: one of the two is wrong.
+        return Meaning::Maybe {
+            reason: Reason::new(ReasonKind::Contradictory, error).with_code(error.code()),
+            again: !status.is_redirection(),
+        };
+    }
     match error.kind() {
         Throttled => return Meaning::Throttled(called()),
         Clock => return Meaning::Clock(called()),
