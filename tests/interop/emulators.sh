@@ -2,7 +2,9 @@
 #
 # Each of them drives an SDK of other people against volc-emulator. Our client and our emulator share one reading of the
 # documents; here a foreign client, which signs with code of its own, has to agree with it. What is called and what has to
-# come of it is data, the same for every SDK: calls.json, and errors.json for errors that are forced.
+# come of it is data, the same for every SDK: calls.json, and errors.json for errors that are forced. What differs is how an
+# SDK sends again and what it makes of a redirect: the scenarios say what is expected there, and a recorder in front of the
+# emulator keeps what the SDK sent.
 #
 # A script exits 0 when everything came out as expected, 69 (with the reason as its last line) where its language or its
 # packages cannot be had, and with another status otherwise. All it installs goes to target/interop.

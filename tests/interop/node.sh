@@ -24,4 +24,6 @@ alone node "$here/node/forced.mjs" >"$folder/faults.json"
 start
 there=$url
 start --scenario "$folder/faults.json"
-alone node "$here/node/scenarios.mjs" "$there" "$url" "$folder"
+forced=$url
+start --scenario docs/lost-reply.json
+alone node "$here/node/scenarios.mjs" "$there" "$forced" "$url" "$folder"

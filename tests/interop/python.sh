@@ -26,8 +26,13 @@ python "$here/python/forced.py" "$here/errors.json" >"$folder/faults.json"
 failed=0
 for sdk in new_sdk old_sdk; do
   start
-  there=$url
+  urls=("$url")
   start --scenario "$folder/faults.json"
-  python "$here/python/scenarios.py" "$sdk" "$there" "$url" || failed=1
+  urls+=("$url")
+  if [ "$sdk" = new_sdk ]; then
+    start --scenario docs/lost-reply.json
+    urls+=("$url")
+  fi
+  python "$here/python/scenarios.py" "$sdk" "${urls[@]}" || failed=1
 done
 exit "$failed"

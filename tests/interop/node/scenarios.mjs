@@ -1,16 +1,18 @@
 // Drives the Node SDK through calls.json and errors.json, and compares what it reports with what should come of it.
 //
-// Usage: scenarios.mjs http://127.0.0.1:PORT http://127.0.0.1:PORT FOLDER
+// Usage: scenarios.mjs http://127.0.0.1:PORT http://127.0.0.1:PORT http://127.0.0.1:PORT FOLDER
 //
-// The second emulator is the one whose errors are forced; the SDK is installed in the folder.
+// The second emulator is the one whose errors are forced, the third that of docs/lost-reply.json; the SDK is installed in the
+// folder.
 
 import { readFileSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
 
+import { record } from "./recorder.mjs";
 import { load, Refused } from "./sdk.mjs";
 
 const data = (name) => JSON.parse(readFileSync(new URL(`../${name}`, import.meta.url), "utf8"));
-const [url, forced, folder] = process.argv.slice(2);
+const [url, forced, lossy, folder] = process.argv.slice(2);
 const setup = data("emulator.json");
 const [permanent, temporary] = setup.credentials;
 const { Sdk, name } = load(folder);
@@ -110,6 +112,36 @@ for (const { code, fault, refused } of data("errors.json")) {
   expect(code ?? JSON.stringify(fault), await reported(sdk, { parameters: { ImageIds: ["image-available1"] } }), { refused });
 }
 expect("images still there", await there(forced), { images: everything });
+
+// What the SDK does by default, where a call may take more than one request.
+async function attempt(recorder, image) {
+  const sdk = new Sdk(recorder.url, setup.region, permanent, { once: false });
+  const found = await reported(sdk, { parameters: { ImageIds: [image] } });
+  recorder.stop();
+  return found;
+}
+
+const requests = ({ received }) => ({ requests: received.length });
+
+// How many values a header had; a request without it counts as one more.
+const different = ({ received }, header) => ({ different: new Set(received.map((headers) => headers[header] ?? Symbol())).size });
+
+console.log("\nattempts: the first reply is lost, after the deletion");
+let recorder = await record(lossy);
+const again = { listed: { "image-available1": "InvalidImage.NotFound" } };
+expect("it is sent again, and the second reply is returned", await attempt(recorder, "image-available1"), again);
+remaining = everything.filter((id) => id !== "image-available1");
+expect("images still there", await there(lossy), { images: remaining });
+expect("requests", requests(recorder), { requests: 2 });
+expect("dates", different(recorder, "x-date"), { different: 1 });
+expect("signatures", different(recorder, "authorization"), { different: 1 });
+
+console.log("\nattempts: a redirect on the same host");
+recorder = await record(lossy, { redirect: true });
+expect("it is followed", await attempt(recorder, "image-available2"), { listed: { "image-available2": null } });
+expect("images still there", await there(lossy), { images: remaining.filter((id) => id !== "image-available2") });
+expect("requests", requests(recorder), { requests: 2 });
+expect("signatures", different(recorder, "authorization"), { different: 1 });
 
 console.log(`\n${counts.passed} passed, ${counts.failed} failed`);
 process.exitCode = counts.failed === 0 ? 0 : 1;

@@ -19,7 +19,7 @@ export function load(folder) {
   const { name, version } = require("@volcengine/sdk-core/package.json");
 
   class Sdk {
-    constructor(url, region, who) {
+    constructor(url, region, who, { once = true } = {}) {
       this.client = new core.Client({
         protocol: "http",
         host: url.replace("http://", ""),
@@ -28,7 +28,7 @@ export function load(folder) {
         secretAccessKey: who.secret_access_key,
         sessionToken: who.session_token ?? undefined,
         // One request a call: what is compared is a single answer, not what the SDK makes of several.
-        autoRetry: false,
+        ...(once && { autoRetry: false }),
         httpOptions: { timeout: 10_000 },
       });
     }

@@ -20,7 +20,7 @@ METHODS = {"DeleteImages": "delete_images", "DescribeImages": "describe_images"}
 
 
 class Sdk:
-    def __init__(self, url, region, who):
+    def __init__(self, url, region, who, once=True):
         configuration = volcenginesdkcore.Configuration()
         configuration.host = url.removeprefix("http://")
         configuration.scheme = "http"
@@ -29,8 +29,9 @@ class Sdk:
         configuration.sk = who["secret_access_key"]
         configuration.session_token = who["session_token"]
         configuration.connect_timeout = configuration.read_timeout = 10.0
-        # One request a call: what is compared is a single answer, not what the SDK makes of several.
-        configuration.auto_retry = False
+        if once:
+            # One request a call: what is compared is a single answer, not what the SDK makes of several.
+            configuration.auto_retry = False
         self.client = volcenginesdkcore.ApiClient(configuration)
         self.configuration = configuration
 

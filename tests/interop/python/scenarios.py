@@ -1,8 +1,9 @@
 """Drives one SDK through calls.json and errors.json, and compares what it reports with what should come of it.
 
-Usage: scenarios.py new_sdk|old_sdk http://127.0.0.1:PORT http://127.0.0.1:PORT
+Usage: scenarios.py new_sdk|old_sdk http://127.0.0.1:PORT http://127.0.0.1:PORT [http://127.0.0.1:PORT]
 
-The second emulator is the one whose errors are forced.
+The second emulator is the one whose errors are forced. The third, for an SDK whose attempts are looked at, is that of
+docs/lost-reply.json.
 """
 
 import importlib
@@ -11,6 +12,7 @@ import pathlib
 import sys
 import urllib.request
 
+from recorder import Recorder
 from refused import Refused
 
 DATA = pathlib.Path(__file__).parent.parent
@@ -112,8 +114,36 @@ def fetched(url):
         return json.load(reply)
 
 
+def attempts(sdk, url, everything):
+    """What the SDK does by default, where a call may take more than one request."""
+    print("\nattempts: the first reply is lost, after the deletion")
+    recorder = Recorder(url)
+    client = sdk.Sdk(recorder.url, SETUP["region"], PERMANENT, once=False)
+    call = {"parameters": {"ImageIds": ["image-available1"]}}
+    again = {"listed": {"image-available1": "InvalidImage.NotFound"}}
+    expect("it is sent again, and the second reply is returned", reported(client, call), again)
+    remaining = [id for id in everything if id != "image-available1"]
+    expect("images still there", {"images": there(url)}, {"images": remaining})
+    expect("requests", len(recorder.received), 2)
+    expect("dates", different(recorder, "X-Date"), 2)
+    expect("signatures", different(recorder, "Authorization"), 2)
+
+    print("\nattempts: a redirect on the same host")
+    recorder = Recorder(url, redirect=True)
+    client = sdk.Sdk(recorder.url, SETUP["region"], PERMANENT, once=False)
+    call = {"parameters": {"ImageIds": ["image-available2"]}}
+    expect("it is not followed", reported(client, call), {"refused": [302, "Moved"]})
+    expect("images still there", {"images": there(url)}, {"images": remaining})
+    expect("requests", len(recorder.received), 1)
+
+
+def different(recorder, header):
+    """How many values a header had. Every request has to have it."""
+    return len({headers[header] for headers in recorder.received})
+
+
 def main():
-    sdk, url, forced = sys.argv[1:]
+    sdk, url, forced, *lossy = sys.argv[1:]
     sdk = importlib.import_module(sdk)
     print(f"{sdk.NAME} against {url}")
     everything = remaining = sorted(image["id"] for image in SETUP["images"])
@@ -138,6 +168,9 @@ def main():
         what = error.get("code") or json.dumps(error["fault"])
         expect(what, reported(client, {"parameters": {"ImageIds": ["image-available1"]}}), wanted(error["refused"]))
     expect("images still there", {"images": there(forced)}, {"images": everything})
+
+    for url in lossy:
+        attempts(sdk, url, everything)
 
     print("\n{passed} passed, {failed} failed".format(**counts))
     return counts["failed"] != 0
