@@ -30,9 +30,10 @@ use crate::machine_wire::{Answer, listed};
 /// - Law 7: answers twice or to unknown attempts change nothing; after a stop nothing is sent.
 /// - Looks: one names 1 to 100 images, counts as no attempt, and makes no image unclear. With `Before`, nothing is asked for that
 ///   was not seen, as this account's, in the same pass, and nothing at all where looking was refused; `AbsentBefore` is only what
-///   no attempt can have touched, `SeenAbsent` only what a whole answer did not list. `Gone` is taken back only with `All`, by a
+///   no attempt can have touched, `SeenAbsent` only what an answer on one page did not list, and what any
+///   page lists is there. `Gone` is taken back only with `All`, by a
 ///   look that saw the image, and says so. Where nothing stopped the run and the service answers looks, nothing is left unclear
-///   but what is still there when `verify_for` is spent. Looks end, and their pages as well.
+///   but what is still there when `verify_for` is spent. Looks end.
 /// - Until a first reply is accepted there is one attempt in flight; nothing stops without a reason; nobody is left out.
 /// - A journal, torn anywhere, resumes to what it says, and its lines are the events that were written.
 ///
@@ -53,21 +54,17 @@ const AT_MOST: usize = 4;
 struct InFlight {
     id: AttemptId,
     images: Vec<ImageId>,
-    /// The page, of a look.
-    look: Option<Page>,
+    look: bool,
     /// What came of it, if it has arrived.
     spoken: Option<Spoken>,
     /// Whether its intent is in the journal: else it was not sent.
     intended: bool,
 }
 
-/// The page that a look asks for: the token that leads to it; none for the first one.
-type Page = Option<String>;
-
 /// What `step` said.
 #[derive(Debug, PartialEq)]
 enum Next {
-    Send { id: AttemptId, images: Vec<ImageId>, look: Option<Page>, intent: Event },
+    Send { id: AttemptId, images: Vec<ImageId>, look: bool, intent: Event },
     Wait(Duration),
     Pending,
     Done,
@@ -247,10 +244,11 @@ impl<'s, 'b> Run<'s, 'b> {
                 let images: Vec<ImageId> = attempt.images().cloned().collect();
                 let intent = attempt.intent(at);
                 let is_look = matches!(intent, Event::Look(_));
-                let look = (is_look || self.script.one_in(16))
-                    .then(|| check_request(&mut attempt, &images, is_look, &self.endpoint, &self.who, at));
+                if is_look || self.script.one_in(16) {
+                    check_request(&mut attempt, &images, is_look, &self.endpoint, &self.who, at);
+                }
                 assert_eq!(attempt.timeout(), self.policy.attempt_timeout);
-                Next::Send { id: attempt.id(), images, look: look.filter(|_| is_look), intent }
+                Next::Send { id: attempt.id(), images, look: is_look, intent }
             }
             Step::Wait(wait) => Next::Wait(wait),
             Step::Pending => Next::Pending,
@@ -267,10 +265,10 @@ impl<'s, 'b> Run<'s, 'b> {
         }
     }
 
-    fn send(&mut self, id: AttemptId, images: Vec<ImageId>, look: Option<Page>, intent: Event) {
-        match &look {
-            Some(page) => self.laws.looked(id, &images, page.as_deref(), self.now),
-            None => self.laws.sent(id, &images, self.now),
+    fn send(&mut self, id: AttemptId, images: Vec<ImageId>, look: bool, intent: Event) {
+        match look {
+            true => self.laws.looked(id, &images, self.now),
+            false => self.laws.sent(id, &images, self.now),
         }
         let died = self.write(intent);
         let intended = matches!(died, None | Some(Died::After));
@@ -292,9 +290,9 @@ impl<'s, 'b> Run<'s, 'b> {
         let flight = &mut self.flights[index];
         if flight.spoken.is_none() {
             let now = self.now.world;
-            flight.spoken = Some(match &flight.look {
-                Some(page) => self.service.look(&flight.images, page.as_deref(), now, self.script),
-                None => self.service.handle(&flight.images, now, self.script),
+            flight.spoken = Some(match flight.look {
+                true => self.service.look(&flight.images, now, self.script),
+                false => self.service.handle(&flight.images, now, self.script),
             });
         }
     }
@@ -315,7 +313,7 @@ impl<'s, 'b> Run<'s, 'b> {
             Answer::Response(response) => self.deletion.answered(*id, now, response),
         };
         let event = event.expect("the attempt is in flight");
-        check_event(&event, *id, images, look.is_some(), &self.deletion.report());
+        check_event(&event, *id, images, *look, &self.deletion.report());
         let died = self.write(event);
         if matches!(died, None | Some(Died::After)) {
             let InFlight { id, spoken, .. } = self.flights.remove(index);
@@ -383,7 +381,7 @@ impl<'s, 'b> Run<'s, 'b> {
             }
             resumed => resumed.expect("its own journal"),
         };
-        let open = |flight: &InFlight| flight.intended && flight.look.is_none();
+        let open = |flight: &InFlight| flight.intended && !flight.look;
         let open: Vec<AttemptId> = self.flights.drain(..).filter(open).map(|flight| flight.id).collect();
         self.over.clear();
         self.laws.crashed(last, attempts, &open);
@@ -462,7 +460,7 @@ fn check_event(event: &Event, id: AttemptId, asked: &[ImageId], look: bool, repo
     assert_eq!(report.attempts().last(), Some(&outcome.attempt), "the journal and the report differ about the attempt");
 }
 
-/// The request names the images of its attempt, and no others. Returns the page that it asks for.
+/// The request names the images of its attempt, and no others; a look asks for no page but the first.
 fn check_request(
     attempt: &mut Attempt<'_>,
     images: &[ImageId],
@@ -470,7 +468,7 @@ fn check_request(
     endpoint: &Endpoint,
     who: &Credentials,
     at: Timestamp,
-) -> Page {
+) {
     let request = attempt.request(endpoint, who, at).expect("a request");
     let query = Query::parse(request.uri().query().expect("a query"));
     let text = |name: &str| query.first(name).map(|value| String::from_utf8_lossy(&value).into_owned());
@@ -481,7 +479,7 @@ fn check_request(
         assert_eq!(named.as_deref(), Some(image.as_str().as_bytes()), "the request names other images");
     }
     assert_eq!(query.first(format!("ImageIds.{}", images.len() + 1)), None, "the request names more images");
-    text("NextToken")
+    assert_eq!(text("NextToken"), None, "a page shows nothing that a look at the rest does not show better");
 }
 
 fn policy(script: &mut Script<'_>) -> Policy {

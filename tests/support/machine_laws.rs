@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use volc_proto::ecs::{AttemptId, Evidence, ImageId, Outcome, Policy, ReasonKind, Report, Stop, Verify};
 
-use crate::machine_looks::{Chain, Looked};
+use crate::machine_looks::{Glance, Looked};
 use crate::machine_service::{Means, Service, Spoken, Word};
 
 /// Now, by the run's own clock, which stands still while no driver tells it the time, and by the world's.
@@ -101,8 +101,7 @@ pub(crate) struct Laws {
     pub(crate) images: Vec<Image>,
     flights: BTreeMap<u64, Vec<usize>>,
     /// Looks in flight, and those that are to be gone on with.
-    pub(crate) looks: BTreeMap<u64, Chain>,
-    pub(crate) waiting: Vec<Chain>,
+    pub(crate) looks: BTreeMap<u64, Glance>,
     next_attempt: u64,
     /// Attempts before this one were under way when a failure was counted, or the driver was dropped: they count for none.
     burst: u64,
@@ -141,7 +140,6 @@ impl Laws {
             policy,
             flights: BTreeMap::new(),
             looks: BTreeMap::new(),
-            waiting: Vec::new(),
             next_attempt: 1,
             burst: 0,
             pass: Pass::default(),
@@ -236,11 +234,11 @@ impl Laws {
     }
 
     /// `step` said `Send`, and it is a look.
-    pub(crate) fn looked(&mut self, id: AttemptId, images: &[ImageId], page: Option<&str>, now: Moment) {
+    pub(crate) fn looked(&mut self, id: AttemptId, images: &[ImageId], now: Moment) {
         let id = number(id);
         self.may_send(id, images, 100, now);
         let quiet = self.pass.quiet;
-        if !self.look_sent(id, images, page, quiet, now) {
+        if !self.look_sent(id, images, quiet, now) {
             self.pass.quiet = None;
         }
     }
@@ -421,7 +419,7 @@ impl Laws {
     /// What stops a run that has something left to delete does not always keep one that has not from looking at what it did.
     fn over_if_unfinished(&mut self, why: &'static str) {
         let left = self.images.iter().any(|image| image.again == Some(true));
-        if left || !self.flights.is_empty() || self.looks.values().any(Chain::is_needed) {
+        if left || !self.flights.is_empty() || self.looks.values().any(Glance::is_needed) {
             self.over(why);
         }
     }
@@ -461,9 +459,8 @@ impl Laws {
             image.looked = image.looked.in_next_pass(&self.policy, image.in_flight, image.known.is_settled());
         }
         // Those in flight were made for a pass that is over.
-        self.waiting.clear();
-        for chain in self.looks.values_mut() {
-            chain.stale = true;
+        for look in self.looks.values_mut() {
+            look.stale = true;
         }
     }
 

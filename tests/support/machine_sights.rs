@@ -15,11 +15,14 @@ pub(crate) enum Sight {
     Page {
         /// Each with its visibility, where the service says it.
         seen: Vec<(ImageId, Option<&'static str>)>,
-        /// What leads on; none from the last page.
-        next: Option<String>,
+        /// Whether it leads to another one.
+        more: bool,
     },
-    /// A page that proves nothing; the same look may fare better.
-    Nothing,
+    /// A page that says nothing of the images that are not on it; the same look may fare better.
+    Odd {
+        /// As above.
+        seen: Vec<(ImageId, Option<&'static str>)>,
+    },
     /// One of the images is not there; nothing is said of the others.
     NotFound,
     /// No page. The same look may fare better.
@@ -39,7 +42,7 @@ pub(crate) struct Eyes {
     unknown_is_error: bool,
     /// Images on a page.
     page: usize,
-    /// Each page leads on to another one, without an end.
+    /// Each page leads on to another one, also the last.
     endless: bool,
 }
 
@@ -66,12 +69,12 @@ const FOREIGN: &str = "image-that-nobody-asked-for";
 
 impl Service {
     /// A look at these images arrives, or does not; something comes back, or nothing.
-    pub(crate) fn look(&self, ids: &[ImageId], token: Option<&str>, now: Duration, script: &mut Script<'_>) -> Spoken {
-        let (answer, sight) = self.sight(ids, token, now, script);
+    pub(crate) fn look(&self, ids: &[ImageId], now: Duration, script: &mut Script<'_>) -> Spoken {
+        let (answer, sight) = self.sight(ids, now, script);
         Spoken::told(answer, Means::Sight(sight), script)
     }
 
-    fn sight(&self, ids: &[ImageId], token: Option<&str>, now: Duration, script: &mut Script<'_>) -> (Answer, Sight) {
+    fn sight(&self, ids: &[ImageId], now: Duration, script: &mut Script<'_>) -> (Answer, Sight) {
         const NAME: &str = "DescribeImages";
         let fault = match self.eyes.fault_every {
             None => 1,
@@ -80,7 +83,7 @@ impl Service {
             Some(_) => 0,
         };
         match fault {
-            0 => self.page(ids, token, now, script),
+            0 => self.page(ids, now, script),
             1 => {
                 let (status, code) = script.pick(&[
                     (403, "AccessDenied"),
@@ -111,7 +114,7 @@ impl Service {
                 (refused_by(other, script.pick(&[400, 404, 200, 403]), code), Sight::Failed)
             }
             13 => {
-                let (Answer::Response(response), _) = self.page(&[], None, now, script) else { panic!("expected a page") };
+                let (Answer::Response(response), _) = self.page(&[], now, script) else { panic!("expected a page") };
                 let body = String::from_utf8_lossy(response.body()).replace(NAME, "DescribeInstances");
                 (page(200, &body), Sight::Failed)
             }
@@ -123,44 +126,42 @@ impl Service {
             // Silence shows nothing.
             15 => (
                 succeeded(NAME, script.pick(&["", ",\"Result\":null", ",\"Result\":{}", ",\"Result\":{\"NextToken\":\"\"}"])),
-                Sight::Nothing,
+                Sight::Odd { seen: Vec::new() },
             ),
             16 => {
                 let nameless = script.pick(&["{}", "{\"ImageId\":null}", "{\"ImageId\":\"\"}"]);
-                (succeeded(NAME, &format!(",\"Result\":{{\"Images\":[{nameless}],\"NextToken\":\"\"}}")), Sight::Nothing)
+                (
+                    succeeded(NAME, &format!(",\"Result\":{{\"Images\":[{nameless}],\"NextToken\":\"\"}}")),
+                    Sight::Odd { seen: Vec::new() },
+                )
             }
-            // It leads to itself, or to a page before.
-            17 | 18 => {
-                let next = token.unwrap_or("p0").to_owned();
-                let body = format!(",\"Result\":{{\"Images\":[],\"NextToken\":\"{next}\"}}");
-                (succeeded(NAME, &body), Sight::Page { seen: Vec::new(), next: Some(next) })
-            }
+            // It leads on, and lists nothing.
+            17 | 18 => (
+                succeeded(NAME, ",\"Result\":{\"Images\":[],\"NextToken\":\"p0\"}"),
+                Sight::Page { seen: Vec::new(), more: true },
+            ),
             // It counts more than it lists.
             19 => {
                 let total = ids.len() + 1;
-                (succeeded(NAME, &format!(",\"Result\":{{\"Images\":[],\"TotalCount\":{total}}}")), Sight::Nothing)
+                (
+                    succeeded(NAME, &format!(",\"Result\":{{\"Images\":[],\"TotalCount\":{total}}}")),
+                    Sight::Odd { seen: Vec::new() },
+                )
             }
-            _ => self.page(ids, token, now, script),
+            _ => self.page(ids, now, script),
         }
     }
 
     /// What an honest service answers.
-    fn page(&self, ids: &[ImageId], token: Option<&str>, now: Duration, script: &mut Script<'_>) -> (Answer, Sight) {
+    fn page(&self, ids: &[ImageId], now: Duration, script: &mut Script<'_>) -> (Answer, Sight) {
         const NAME: &str = "DescribeImages";
         if self.eyes.unknown_is_error && ids.iter().any(|id| !self.is_visible(id, now)) {
             return (refused_by(NAME, script.pick(&[400, 404, 200]), "InvalidImage.NotFound"), Sight::NotFound);
         }
-        // The token is the place of the first image of the next page; an empty page may follow the last image.
-        let from: usize = token.map_or(0, |token| token[1..].parse().expect("a token of this service"));
-        let mut listed = ids.iter().enumerate().skip(from).filter(|(_, id)| self.is_visible(id, now)).peekable();
-        let on_page: Vec<&ImageId> = listed.by_ref().take(self.eyes.page).map(|(_, id)| id).collect();
-        let next = match listed.peek() {
-            Some((place, _)) => Some(*place),
-            None if self.eyes.endless => Some(from.max(ids.len()) + 1),
-            None if from < ids.len() && script.one_in(20) => Some(ids.len()),
-            None => None,
-        };
-        let next = next.map(|place| format!("p{place}"));
+        let mut listed = ids.iter().filter(|id| self.is_visible(id, now));
+        let on_page: Vec<&ImageId> = listed.by_ref().take(self.eyes.page).collect();
+        // An empty page may follow the last image.
+        let more = listed.next().is_some() || self.eyes.endless || (!ids.is_empty() && script.one_in(20));
         let unsaid = script.one_in(20);
         let seen: Vec<_> = on_page.into_iter().map(|id| (id.clone(), self.visibility(id).filter(|_| !unsaid))).collect();
         let mut images: Vec<String> = seen
@@ -178,7 +179,7 @@ impl Service {
             images.extend(images.first().cloned());
         }
         let end = script.pick(&[",\"NextToken\":\"\"", "", ",\"NextToken\":null"]);
-        let next_token = next.as_ref().map_or(end.to_owned(), |next| format!(",\"NextToken\":\"{next}\""));
+        let next_token = if more { ",\"NextToken\":\"p1\"" } else { end };
         let visible = ids.iter().filter(|id| self.is_visible(id, now)).count();
         let total = if script.one_in(2) { format!(",\"TotalCount\":{visible}") } else { String::new() };
         let list = match images.as_slice() {
@@ -186,6 +187,6 @@ impl Service {
             _ => format!("[{}]", images.join(",")),
         };
         let body = format!(",\"Result\":{{\"Images\":{list}{next_token}{total}}}");
-        (succeeded(NAME, &body), if foreign { Sight::Nothing } else { Sight::Page { seen, next } })
+        (succeeded(NAME, &body), if foreign { Sight::Odd { seen } } else { Sight::Page { seen, more } })
     }
 }
