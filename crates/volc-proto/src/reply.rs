@@ -22,9 +22,10 @@ use crate::shown::{MAX_NAME, clipped, excerpt, message, printable};
 pub struct Reply<T> {
     /// The reply's `Result`. For an action on many resources a success of the call is none of each resource: read it.
     pub output: T,
-    /// What the vendor's support asks for: from the envelope, else from the header `X-Tt-Logid`.
+    /// What the vendor's support asks for: from the envelope, else from the header `X-Tt-Logid`; `None` where neither has it.
     pub request_id: Option<String>,
-    /// The action that the service says it answers. Another one than was asked means that answers got mixed up on the way.
+    /// The action that the service says it answers, if it says so. Another one than was asked means that answers got mixed up
+    /// on the way.
     pub action: Option<String>,
 }
 
@@ -273,17 +274,18 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    /// `Code`, as the service wrote it: `InvalidAccessKey`.
+    /// `Code`, as the service wrote it, 128 bytes at most: `InvalidAccessKey`. Empty where there is only a message.
     pub fn code(&self) -> &str {
         &self.code
     }
 
-    /// `CodeN`, a number that some services add: 100009.
+    /// `CodeN`, a number that some services add: 100009. `None` where it is absent or not a number.
     pub fn code_number(&self) -> Option<i64> {
         self.code_number
     }
 
-    /// `Message`, with the middle of access key IDs left out.
+    /// `Message`, for people: 1,024 bytes at most, without the middle of access key IDs and without words of 40 characters and
+    /// more, which may be secrets.
     pub fn message(&self) -> &str {
         &self.message
     }
@@ -293,12 +295,12 @@ impl ApiError {
         self.status
     }
 
-    /// What the vendor's support asks for.
+    /// What the vendor's support asks for, as [`Reply::request_id`].
     pub fn request_id(&self) -> Option<&str> {
         self.request_id.as_deref()
     }
 
-    /// The action that the service says it answers.
+    /// The action that the service says it answers, as [`Reply::action`].
     pub fn action(&self) -> Option<&str> {
         self.action.as_deref()
     }
@@ -378,15 +380,15 @@ pub enum ApiErrorKind {
     Throttled,
     /// The request's date is too far from the service's clock: correct it, sign again.
     Clock,
-    /// The key, the token or the signature is not accepted.
+    /// The key, the token or the signature is not accepted: it takes another key, or a fresh token.
     Credentials,
-    /// The key may not do this.
+    /// The key is known and may not do this: it takes another policy.
     Permission,
-    /// The request is wrong and stays so.
+    /// The request is wrong and stays so: sending it again does not help.
     InvalidRequest,
     /// Something failed on the other side; whether the action was done is open.
     Transient,
-    /// A code that no document has.
+    /// A code that no document has, at a status that says no more: read the message.
     Unknown,
 }
 
@@ -401,7 +403,7 @@ pub struct Unreadable {
 }
 
 impl Unreadable {
-    /// The HTTP status it came with.
+    /// The HTTP status it came with; a 2xx is no success here.
     pub fn status(&self) -> StatusCode {
         self.status
     }
@@ -416,7 +418,8 @@ impl Unreadable {
         self.action.as_deref()
     }
 
-    /// The first 256 bytes of the body at most, control characters escaped.
+    /// The start of the body, for people: 256 bytes at most, without what may be a key or a token, and then with control
+    /// characters escaped.
     pub fn excerpt(&self) -> &str {
         &self.excerpt
     }
@@ -484,14 +487,14 @@ impl UnreadableBody {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ReplyError {
-    /// The service says that the call failed.
+    /// The service says that the call failed: ask the error's [`kind`](ApiError::kind).
     Api(ApiError),
-    /// What came is no reply of the service, or none that can be understood.
+    /// What came is no reply of the service, or none that can be understood: whether the action was done is open.
     Unreadable(Unreadable),
 }
 
 impl ReplyError {
-    /// The HTTP status it came with.
+    /// The HTTP status it came with. 200 is possible.
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Api(error) => error.status(),
@@ -499,7 +502,7 @@ impl ReplyError {
         }
     }
 
-    /// What the vendor's support asks for.
+    /// What the vendor's support asks for; `None` where the answer did not have it.
     pub fn request_id(&self) -> Option<&str> {
         match self {
             Self::Api(error) => error.request_id(),
