@@ -164,28 +164,28 @@ pub enum InvalidProfile {
     /// The profile's keys are not in the text: its mode gets them from elsewhere (single sign-on, a role). Get them there, and
     /// make [`Credentials`] of them.
     Mode {
-        /// The profile's name.
+        /// The name of the profile that was read.
         profile: String,
         /// Its mode as it is written, such as `sso`.
         mode: String,
     },
     /// The profile's key ID, secret or session token is missing or cannot be used.
     Credentials {
-        /// The profile's name.
+        /// The name of the profile that was read.
         profile: String,
         /// Which of them it is, and what was expected.
         source: InvalidCredentials,
     },
     /// The profile's `region` cannot be a region's name.
     Region {
-        /// The profile's name.
+        /// The name of the profile that was read.
         profile: String,
         /// What was expected; its message shows the name.
         source: InvalidRegion,
     },
     /// The profile's `sts-expiration` is neither 0 nor a positive whole number.
     Expiration {
-        /// The profile's name.
+        /// The name of the profile that was read.
         profile: String,
     },
 }

@@ -336,7 +336,7 @@ impl<'a> SharedErrors<'a> {
     }
 }
 
-/// What an [`ItemError`] means.
+/// What an [`ItemError`] means for its image: whether it is still there, and whether another request can help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ItemErrorKind {
