@@ -96,43 +96,43 @@ impl Builder {
         self
     }
 
-    /// One more image.
+    /// Adds an image. No two may have the same ID: [`start`](Self::start) checks it.
     pub fn image(mut self, image: Image) -> Self {
         self.images.push(image);
         self
     }
 
-    /// More images.
+    /// Adds images, as [`image`](Self::image) does; [`Image::generate`] makes many.
     pub fn images(mut self, images: impl IntoIterator<Item = Image>) -> Self {
         self.images.extend(images);
         self
     }
 
-    /// Which images the answers to deletions list.
+    /// Which images the answers to deletions list: [`Listing::All`] unless set.
     pub fn listing(mut self, listing: Listing) -> Self {
         self.listing = listing;
         self
     }
 
-    /// What [`Listing::Forgetful`] forgets. A [`When::Chance`] has a seed of its own.
+    /// What [`Listing::Forgetful`] forgets; 0 unless set. A [`When::Chance`] has a seed of its own.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// What a `DescribeImages` gets that names an ID which does not exist.
+    /// What a `DescribeImages` gets that names an ID which does not exist: [`UnknownIds::LeftOut`] unless set.
     pub fn unknown_ids(mut self, unknown_ids: UnknownIds) -> Self {
         self.unknown_ids = unknown_ids;
         self
     }
 
-    /// How long `DescribeImages` goes on showing what was deleted.
+    /// How long `DescribeImages` goes on showing what was deleted: [`Visible::Never`] unless set.
     pub fn visible_after_deletion(mut self, visible: Visible) -> Self {
         self.visible = visible;
         self
     }
 
-    /// What another deletion gets of an image that is deleted and still visible.
+    /// What another deletion gets of an image that is deleted and still visible: [`Repeated::NotFound`] unless set.
     pub fn repeated_deletion(mut self, repeated: Repeated) -> Self {
         self.repeated = repeated;
         self
@@ -169,13 +169,13 @@ impl Builder {
         self
     }
 
-    /// More faults, in order.
+    /// Adds rules behind those that are there, in order: as [`fault`](Self::fault), and for one action where a rule says so.
     pub fn faults(mut self, rules: impl IntoIterator<Item = FaultRule>) -> Self {
         self.faults.extend(rules);
         self
     }
 
-    /// Where to listen; port 0 for a free one.
+    /// Where to listen, on this machine's loopback; port 0 for a free one. 127.0.0.1:0 unless set.
     pub fn listen(mut self, address: SocketAddr) -> Self {
         self.listen = address;
         self

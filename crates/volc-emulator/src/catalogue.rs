@@ -4,11 +4,11 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ErrorCode {
-    /// `Error.Code`.
+    /// `Error.Code`, such as `InvalidAccessKey`: the name that programs go by.
     pub code: &'static str,
     /// `Error.CodeN`, where one is known; left out of the answer otherwise.
     pub code_n: Option<u32>,
-    /// The HTTP status.
+    /// The HTTP status of an answer with this code; some documents differ, see [`CATALOGUE`].
     pub status: u16,
     /// `Error.Message`, with `%s` where the service fills something in.
     pub message: &'static str,
@@ -17,8 +17,8 @@ pub struct ErrorCode {
 }
 
 impl ErrorCode {
-    /// The row of a code, or of a `CodeN` in digits: `InternalError` and `FlowLimitExceeded` have two rows, and a name
-    /// finds the one of ECS.
+    /// The row of a code, or of a `CodeN` in digits: `InternalError` and `FlowLimitExceeded` have two rows, and a name finds
+    /// the one of ECS. `None` for what is not in the [`CATALOGUE`].
     pub fn find(code: &str) -> Option<&'static Self> {
         let number = code.parse().ok();
         CATALOGUE.iter().find(|row| row.code == code || (number.is_some() && row.code_n == number))
@@ -50,7 +50,7 @@ const fn filled(
     ErrorCode { samples, ..row(code, code_n, status, message) }
 }
 
-/// Every call-level code.
+/// Every call-level code that the emulator can answer with, by itself or by [`Fault::ApiError`](crate::Fault::ApiError).
 ///
 /// The first group is the table of `DeleteImages` (<https://www.volcengine.com/docs/6396/120265>), the second the common
 /// codes of ECS and of the platform (<https://www.volcengine.com/docs/6396/1253687>,

@@ -138,7 +138,7 @@ impl Builder {
     }
 }
 
-/// A text that is no configuration.
+/// A text that is no configuration. The message says what was expected, and may quote the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidConfig(String);
 

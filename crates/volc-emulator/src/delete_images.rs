@@ -21,7 +21,7 @@ pub enum Listing {
     /// Every image of the request; `Error` is null for those that were deleted.
     #[default]
     All,
-    /// Those that were not deleted.
+    /// Those that were not deleted: an empty list where all were.
     FailedOnly,
     /// As `All`, with about a third left out, other ones each time: drawn from [`Builder::seed`](crate::Builder::seed), the
     /// request's number and the image's ID.

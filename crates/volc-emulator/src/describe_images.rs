@@ -23,10 +23,10 @@ const MAX_FOUND_BY_TAG: usize = 1_000;
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum UnknownIds {
-    /// The images that do exist.
+    /// A list of the images that do exist, and no word of the others.
     #[default]
     LeftOut,
-    /// 404 `InvalidImage.NotFound`.
+    /// 404 `InvalidImage.NotFound` for the whole request.
     NotFound,
 }
 

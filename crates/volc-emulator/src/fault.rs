@@ -28,7 +28,7 @@ pub enum Fault {
     CutHead,
     /// The connection is closed half way through the body of the answer.
     CutBody,
-    /// A call-level error of the [catalogue](crate::CATALOGUE).
+    /// A call-level error of the [catalogue](crate::CATALOGUE), in place of the answer.
     ApiError {
         /// Its code, or its `CodeN` in digits: see [`ErrorCode::find`].
         code: String,
@@ -44,9 +44,9 @@ pub enum Fault {
     /// 429 `FlowLimitExceeded`, nothing carried out, for requests that come faster than this (a token bucket, in real
     /// time). A request within the limit is left to the faults further down the list.
     RateLimit {
-        /// Requests a second in the long run.
+        /// Requests a second in the long run, more than 0.
         per_second: f64,
-        /// Requests at once after a rest.
+        /// Requests at once after a rest, at least 1; 1 in JSON unless set.
         #[serde(default = "one")]
         burst: u32,
         /// The value of a `Retry-After` header, sent as it is.
@@ -55,9 +55,9 @@ pub enum Fault {
     },
     /// Any answer, such as a proxy's page: see [`Fault::html`] and [`Fault::empty`].
     Answer {
-        /// The HTTP status.
+        /// The HTTP status, from 200 to 599.
         status: u16,
-        /// The body.
+        /// The body, sent as it is; empty in JSON unless set.
         #[serde(default)]
         body: String,
         /// The content type; none for no such header.
@@ -70,10 +70,10 @@ pub enum Fault {
     Truncated,
     /// The answer's JSON followed by blanks.
     Padded {
-        /// The length of the body.
+        /// The length of the body with its blanks; an answer that is longer stays as it is.
         bytes: u64,
     },
-    /// Silence before the answer.
+    /// Silence before the first byte of the answer.
     StallHead {
         /// Whether the request is carried out before the silence. If not, it is carried out after it, provided that the
         /// client is still there.
@@ -95,7 +95,7 @@ pub enum Fault {
     },
     /// The session token of the access key that this request names is expired from now on.
     ExpireToken,
-    /// `OperationDetails` is not what the service decided.
+    /// The deletion is carried out, and `OperationDetails` tells something else of it.
     Details(DetailsFault),
 }
 
@@ -114,7 +114,7 @@ pub enum DetailsFault {
     Contradiction,
     /// An image that nobody asked for is listed as deleted.
     Foreign,
-    /// It is null.
+    /// The whole list is null.
     Null,
 }
 
@@ -123,7 +123,8 @@ fn one() -> u32 {
 }
 
 impl Fault {
-    /// A page of a proxy whose upstream failed.
+    /// The HTML page of a proxy whose upstream failed, with this status: in place of the service, or of its answer to what was
+    /// carried out.
     pub fn html(status: u16, after_deletion: bool) -> Self {
         let body = "<html>\r\n<head><title>Bad Gateway</title></head>\r\n<body><center><h1>Bad Gateway</h1></center></body>\r\n</html>\r\n";
         Self::Answer { status, body: body.to_owned(), content_type: Some("text/html".to_owned()), after_deletion }
@@ -134,7 +135,7 @@ impl Fault {
         Self::Answer { status: 200, body: String::new(), content_type: None, after_deletion: true }
     }
 
-    /// A call-level error of the catalogue with its own status.
+    /// A call-level error of the catalogue with its own status and no `Retry-After`.
     pub fn api_error(code: impl Into<String>, after_deletion: bool) -> Self {
         Self::ApiError { code: code.into(), after_deletion, status: None, retry_after: None }
     }

@@ -22,9 +22,9 @@ use crate::snapshot::{DEFAULT_SIZE, Snapshot};
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Image {
-    /// Its ID.
+    /// Any text that is not empty and no other image's.
     pub id: String,
-    /// What a deletion meets.
+    /// What a deletion meets: it is available unless set.
     pub state: ImageState,
     /// How many more deletions the state refuses; then the image is available. `None`: for ever.
     pub calls: Option<u64>,
@@ -38,25 +38,25 @@ pub struct Image {
     pub created_at: Option<String>,
     /// When it was changed, in RFC 3339; told as it is. `None`: when it was made.
     pub updated_at: Option<String>,
-    /// GiB.
+    /// How large it is, in GiB; 40 unless set.
     pub size: u32,
-    /// Its tags.
+    /// The values of its tags, by key; none unless set.
     pub tags: BTreeMap<String, String>,
     /// The account that owns it. `None`: the emulator's, if it is private; somebody else if it is not.
     pub owner: Option<String>,
-    /// Who can use it.
+    /// Who can use it: private unless set.
     pub visibility: Visibility,
     /// Its status. `None`: `creating` in the [state](ImageState) `WrongStatus`, otherwise `available`.
     pub status: Option<String>,
     /// Whether it is shared with other accounts. `None`: as its state says, in a spelling of ours.
     pub share_status: Option<String>,
-    /// What it runs.
+    /// What it runs: Linux unless set.
     pub os_type: OsType,
     /// The distribution. `None`: the one that most have, for its operating system.
     pub platform: Option<String>,
-    /// Whether it supports cloud-init.
+    /// Whether it supports cloud-init: it does unless set.
     pub cloud_init: bool,
-    /// Whether it has long-term support, which public images may have.
+    /// Whether it has long-term support, which public images may have: it has none unless set.
     pub lts: bool,
     /// What is left out where the image is described, as the service spells it: `CreatedAt`.
     pub without: BTreeSet<String>,
@@ -113,25 +113,25 @@ impl Image {
         Self { snapshots: snapshots.into_iter().map(Into::into).collect(), ..self }
     }
 
-    /// In a project.
+    /// In the project of this name, which [`Builder::deny_project`](crate::Builder::deny_project) can protect.
     #[must_use]
     pub fn project(self, name: impl Into<String>) -> Self {
         Self { project: Some(name.into()), ..self }
     }
 
-    /// With a name of its own.
+    /// With a name of its own, in place of its ID.
     #[must_use]
     pub fn name(self, name: impl Into<String>) -> Self {
         Self { name: Some(name.into()), ..self }
     }
 
-    /// Made at this time.
+    /// Made at this time, which is told with the offset of Beijing.
     #[must_use]
     pub fn created_at(self, time: Timestamp) -> Self {
         Self { created_at: Some(rfc3339(time)), ..self }
     }
 
-    /// Changed at this time.
+    /// Changed at this time, which is told with the offset of Beijing.
     #[must_use]
     pub fn updated_at(self, time: Timestamp) -> Self {
         Self { updated_at: Some(rfc3339(time)), ..self }
@@ -143,20 +143,21 @@ impl Image {
         Self { size: gib, ..self }
     }
 
-    /// With one more tag.
+    /// With one more tag; the same key again takes the new value.
     #[must_use]
     pub fn tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.tags.insert(key.into(), value.into());
         self
     }
 
-    /// Owned by this account.
+    /// Owned by this account. A deletion that names another account's image is refused whole, with `AccessDenied`.
     #[must_use]
     pub fn owner(self, account_id: impl Into<String>) -> Self {
         Self { owner: Some(account_id.into()), ..self }
     }
 
-    /// Usable by others, or because of others.
+    /// Usable by others, or because of others: a deletion that names an image which is not private is refused whole, with
+    /// `AccessDenied`.
     #[must_use]
     pub fn visibility(self, visibility: Visibility) -> Self {
         Self { visibility, ..self }
@@ -174,25 +175,25 @@ impl Image {
         Self { share_status: Some(status.into()), ..self }
     }
 
-    /// For this operating system.
+    /// With this operating system where it is described, and for the filter `OsType`.
     #[must_use]
     pub fn os_type(self, os_type: OsType) -> Self {
         Self { os_type, ..self }
     }
 
-    /// Of this distribution.
+    /// With this distribution where it is described, and for the filter `Platform`.
     #[must_use]
     pub fn platform(self, name: impl Into<String>) -> Self {
         Self { platform: Some(name.into()), ..self }
     }
 
-    /// With, or without, support for cloud-init.
+    /// With, or without, support for cloud-init where it is described, and for the filter `IsSupportCloudInit`.
     #[must_use]
     pub fn cloud_init(self, supported: bool) -> Self {
         Self { cloud_init: supported, ..self }
     }
 
-    /// With, or without, long-term support.
+    /// With, or without, long-term support where it is described, and for the filter `IsLTS`.
     #[must_use]
     pub fn lts(self, lts: bool) -> Self {
         Self { lts, ..self }
@@ -231,18 +232,18 @@ pub(crate) fn rfc3339(time: Timestamp) -> String {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ImageState {
-    /// It is deleted.
+    /// It can be deleted, and is.
     #[default]
     Available,
-    /// `InvalidImage.Shared`.
+    /// It is shared with other accounts: `InvalidImage.Shared`.
     Shared,
-    /// `OperationDenied.ImageIsCopying`.
+    /// It is being copied: `OperationDenied.ImageIsCopying`.
     Copying,
-    /// `OperationDenied.ImageIsExporting`.
+    /// It is being exported: `OperationDenied.ImageIsExporting`.
     Exporting,
-    /// `InvalidImageStatus`.
+    /// Its status forbids deletion: `InvalidImageStatus`.
     WrongStatus,
-    /// `InternalError`; it is not deleted.
+    /// Something fails on the service's side: `InternalError`; it is not deleted.
     Failing,
 }
 
@@ -301,15 +302,15 @@ impl Visibility {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum OsType {
-    /// `Linux`.
+    /// `Linux`; its distribution is `Ubuntu` unless set.
     #[default]
     Linux,
-    /// `Windows`.
+    /// `Windows`; its distribution is `Windows Server` unless set.
     Windows,
 }
 
 impl OsType {
-    /// The service's spelling.
+    /// The service's spelling; configuration files use small letters.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Linux => "Linux",

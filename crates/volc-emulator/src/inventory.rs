@@ -17,7 +17,7 @@ use crate::snapshot::Snapshot;
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Visible {
-    /// Not at all.
+    /// Not at all: the next request finds it gone.
     #[default]
     Never,
     /// For this many requests after the one that deleted it, whatever they ask for.
@@ -31,10 +31,10 @@ pub enum Visible {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Repeated {
-    /// `InvalidImage.NotFound`.
+    /// `InvalidImage.NotFound`, as of an image that is gone.
     #[default]
     NotFound,
-    /// `InvalidImageStatus`.
+    /// `InvalidImageStatus`, as of an image whose deletion is under way.
     WrongStatus,
 }
 

@@ -13,7 +13,7 @@ use crate::service::{Arrived, Refusal, refusal};
 pub enum Expiry {
     /// After this many requests that it signed.
     AfterRequests(u64),
-    /// At this time of the emulator's clock.
+    /// From this time of the emulator's clock on.
     At(Timestamp),
 }
 

@@ -139,7 +139,7 @@ pub struct Emulator {
 }
 
 impl Emulator {
-    /// Sets an emulator up.
+    /// Sets an emulator up, beginning with what [`Builder::new`] has.
     pub fn builder() -> Builder {
         Builder::new()
     }
@@ -175,12 +175,12 @@ impl Emulator {
         Ok(Self { address, shared, stop: Some(stop), thread: Some(thread) })
     }
 
-    /// Where it listens.
+    /// Where it listens, with the port that was free where none was asked for.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// `http://127.0.0.1:PORT`.
+    /// `http://127.0.0.1:PORT`, or another address that it was told to listen on: the base of a client's requests.
     pub fn url(&self) -> String {
         // Without the scope of an IPv6 address, which no URI has.
         format!("http://{}", SocketAddr::new(self.address.ip(), self.address.port()))
@@ -198,7 +198,7 @@ impl Emulator {
         self.shared.lock().service.inventory.images().cloned().collect()
     }
 
-    /// The snapshots that are there, by ID.
+    /// The snapshots that are there, by ID: those of images, and those that were kept.
     pub fn snapshots(&self) -> Vec<Snapshot> {
         self.shared.lock().service.inventory.snapshots()
     }

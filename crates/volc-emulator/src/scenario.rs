@@ -16,15 +16,15 @@ use crate::fault::Fault;
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum When {
-    /// Every request.
+    /// Every request that is counted.
     Always,
-    /// These.
+    /// Those of these numbers: at least one, and none of them 0.
     Requests(BTreeSet<u64>),
     /// From one number to another, both included.
     Range {
-        /// The first.
+        /// The number of the first, at least 1.
         from: u64,
-        /// The last; none for no end.
+        /// The number of the last; none for no end.
         #[serde(default)]
         to: Option<u64>,
     },
@@ -39,7 +39,7 @@ pub enum When {
 }
 
 impl When {
-    /// These requests.
+    /// The requests of these numbers: `When::requests([1, 3])`.
     pub fn requests(numbers: impl IntoIterator<Item = u64>) -> Self {
         Self::Requests(numbers.into_iter().collect())
     }
@@ -73,7 +73,7 @@ impl When {
     }
 }
 
-/// One line of a scenario.
+/// One rule of a scenario. Rules are in order, and the first that meets a request is the only one to happen.
 ///
 /// ```
 /// let json = r#"{"when": {"requests": [2]}, "fault": {"drop": {"after_deletion": true}}, "action": "DeleteImages"}"#;
@@ -86,7 +86,7 @@ impl When {
 pub struct FaultRule {
     /// Which requests it meets.
     pub when: When,
-    /// What happens to them.
+    /// What goes wrong with them.
     pub fault: Fault,
     /// The action that they ask for; the rule then counts only such requests. None for any.
     #[serde(default)]
@@ -94,7 +94,7 @@ pub struct FaultRule {
 }
 
 impl FaultRule {
-    /// A fault for some requests.
+    /// A fault for some requests of any action.
     pub fn new(when: When, fault: Fault) -> Self {
         Self { when, fault, action: None }
     }

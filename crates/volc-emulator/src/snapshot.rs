@@ -5,21 +5,21 @@ use serde::Deserialize;
 /// GiB.
 pub(crate) const DEFAULT_SIZE: u32 = 40;
 
-/// A snapshot. In JSON it is its ID, or `{"id": "snap-1", "size": 40}`.
+/// A snapshot of a disk, bound to an image. In JSON it is its ID, or `{"id": "snap-1", "size": 40}`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(from = "SnapshotText")]
 #[non_exhaustive]
 pub struct Snapshot {
-    /// Its ID.
+    /// Any text that is no other snapshot's.
     pub id: String,
-    /// GiB.
+    /// How large it is, in GiB.
     pub size: u32,
     /// The image it is bound to; `None` when that image was deleted and the snapshot kept. An emulator fills it in.
     pub image: Option<String>,
 }
 
 impl Snapshot {
-    /// A snapshot of 40 GiB.
+    /// A snapshot of 40 GiB, bound to no image yet.
     pub fn new(id: impl Into<String>) -> Self {
         Self { id: id.into(), size: DEFAULT_SIZE, image: None }
     }

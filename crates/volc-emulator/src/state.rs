@@ -23,21 +23,21 @@ pub struct RequestRecord {
     pub number: u64,
     /// The connection it came over, counted from 1 in the order in which connections were accepted.
     pub connection: u64,
-    /// The method.
+    /// The HTTP method, such as `GET`.
     pub method: String,
-    /// The parameter `Action`.
+    /// The parameter `Action` as it came, known or not; none where there is none.
     pub action: Option<String>,
     /// The images it names, by number; empty when they cannot be read.
     pub image_ids: Vec<String>,
-    /// What `X-Date` says, in a header or the query, checked or not.
+    /// What `X-Date` says, in a header or the query, checked or not; none where it is no date.
     pub signed_at: Option<Timestamp>,
-    /// The fault that met it.
+    /// The fault that met it, if one did.
     pub fault: Option<Fault>,
     /// The request ID of the answer; none if the answer is not the service's.
     pub request_id: Option<String>,
     /// The status of the answer that was made, whether or not the fault let all of it through; none if none was made.
     pub status: Option<u16>,
-    /// The code of the call-level error in that answer.
+    /// The code of the call-level error in that answer; none where it is a success, or not the service's.
     pub code: Option<&'static str>,
     /// The images that this request deleted: the truth, whatever the answer said.
     pub deleted: Vec<String>,

@@ -19,13 +19,13 @@ use crate::connection::Failure;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// No request could be built.
+    /// No request could be built, and nothing was sent.
     Request(RequestError),
-    /// The request was sent, or not even that, and brought no answer.
+    /// No answer came, or not a whole one. [`Lost::fate`] says whether the request may have arrived.
     Lost(Lost),
     /// There is an answer, and it is an error or nothing that the service would say.
     Reply(ReplyError),
-    /// A list has no end.
+    /// A page of a list names itself as the next one: what was read is not the whole list.
     Pages(EndlessPages),
 }
 
@@ -87,7 +87,8 @@ impl From<EndlessPages> for Error {
     }
 }
 
-/// A request that brought no answer.
+/// A request that brought no answer, or not a whole one of at most 1 MiB. The message names the host and what was expected of
+/// it.
 #[derive(Debug)]
 pub struct Lost {
     fate: Fate,
@@ -139,7 +140,7 @@ impl Lost {
         Self { fate: Fate::Unsent, what: What::TimedOut, host: host(uri), part: None, source: None }
     }
 
-    /// Whether the request can have reached the service.
+    /// Whether the request can have reached the service: [`Fate::Unsent`] only where it is proven that it has not.
     pub fn fate(&self) -> Fate {
         self.fate
     }

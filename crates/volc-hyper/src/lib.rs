@@ -87,8 +87,8 @@ impl Client {
         Ok(Self::with_tls(config, endpoint, who))
     }
 
-    /// A client with a TLS configuration of your own: other roots, a client certificate, another provider of cryptography.
-    /// It takes the way through a proxy that the environment names.
+    /// A client with a TLS configuration of your own: other roots, a client certificate, another provider of cryptography. Its
+    /// ALPN protocols are replaced: this client speaks HTTP/1.1. It takes the way through a proxy that the environment names.
     #[cfg(feature = "tls")]
     pub fn with_tls(config: ClientConfig, endpoint: Endpoint, who: Credentials) -> Self {
         Self::over(Connector::with_tls(config), endpoint, who)
@@ -169,7 +169,7 @@ impl Client {
         *self.who.write().unwrap_or_else(PoisonError::into_inner) = who;
     }
 
-    /// Where the calls go.
+    /// Where the calls go, and the region that they are signed for.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
@@ -181,6 +181,10 @@ impl Client {
     /// # Errors
     ///
     /// [`Error`], which tells whether the request [can have reached the service](Error::fate).
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime that has its IO and time drivers; a connector of your own may do without the IO driver.
     pub async fn call<A: Action>(&self, action: &A) -> Result<Reply<A::Output>, Error> {
         let request = self.endpoint.request(action, &self.credentials(), self.now())?;
         let response = self.exchange(A::NAME, None, request, self.timeout).await?;
@@ -292,7 +296,7 @@ impl fmt::Debug for Client {
     }
 }
 
-/// A text that cannot be part of a `User-Agent`.
+/// A text that cannot be part of a `User-Agent`: it is empty, or has other characters than visible ASCII and blanks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidUserAgent(());
 

@@ -37,6 +37,10 @@ impl Pages<'_> {
     /// # Errors
     ///
     /// As [`Client::call`], and [`Error::Pages`] for a page that leads to itself.
+    ///
+    /// # Panics
+    ///
+    /// As [`Client::call`].
     pub async fn next(&mut self) -> Option<Result<ImagePage, Error>> {
         let action = self.next.clone()?;
         let page = self.client.call(&action).await;

@@ -27,6 +27,10 @@ impl Client {
     /// # Errors
     ///
     /// [`InvalidDeletion`] for no image at all. Whatever happens later is told per image.
+    ///
+    /// # Panics
+    ///
+    /// As [`call`](Self::call).
     pub async fn delete_images(
         &self,
         ids: impl IntoIterator<Item = ImageId>,
@@ -46,6 +50,10 @@ impl Client {
     ///
     /// Dropping the future drops the attempts that are under way and closes their connections. The deletion then says
     /// [`Unclear`](volc_proto::ecs::Outcome::Unclear) of their images, and can be run on.
+    ///
+    /// # Panics
+    ///
+    /// As [`call`](Self::call).
     pub async fn run(&self, deletion: &mut Deletion) -> Report {
         match self.run_with(deletion, |_| Ok::<_, Infallible>(ControlFlow::Continue(()))).await {
             Ok(report) => report,
@@ -64,6 +72,10 @@ impl Client {
     ///
     /// The first error of `on`, with the same effect as a break. `on` is not called again; the deletion knows all that
     /// happened, and can be run on after [`Deletion::retry_left`].
+    ///
+    /// # Panics
+    ///
+    /// As [`call`](Self::call), and where `on` does.
     pub async fn run_with<E>(
         &self,
         deletion: &mut Deletion,

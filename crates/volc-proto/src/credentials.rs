@@ -205,7 +205,7 @@ pub enum InvalidCredentials {
     SecretAccessKey,
     /// The session token is empty or could not travel in a header.
     SessionToken,
-    /// A variable that is needed is not set, or empty.
+    /// The variable of this name is needed and not set, or empty.
     Missing(&'static str),
 }
 

@@ -101,7 +101,7 @@ impl Endpoint {
         Self { host: Host::of_site(BYTEPLUS, &region), region }
     }
 
-    /// BytePlus, the region's own host.
+    /// BytePlus, the region's own host: `ecs.<region>.byteplusapi.com`, with `.cn` behind it in mainland China.
     pub fn byteplus_regional(region: Region) -> Self {
         Self { region, host: Host::Regional(BYTEPLUS) }
     }
@@ -257,7 +257,7 @@ fn redacted(uri: &str) -> String {
     }
 }
 
-/// A URI that cannot be an endpoint.
+/// A URI that cannot be an endpoint. The message shows it without credentials, query and fragment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidEndpoint {
     uri: String,
@@ -283,10 +283,10 @@ pub enum RequestError {
     },
     /// The request target does not fit into a URI, which takes 65,534 bytes.
     TooLong {
-        /// The length of the request target.
+        /// The length of the request target: path, `?` and query.
         bytes: usize,
     },
-    /// The request could not be signed.
+    /// The request could not be signed: the action's [`SERVICE`](Action::SERVICE) cannot be part of a credential scope.
     Sign(SignError),
 }
 

@@ -78,22 +78,22 @@ impl Profile {
         entry.read(name)
     }
 
-    /// What it is called.
+    /// What the profile is called: the name that [`parse`](Self::parse) settled on.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The key.
+    /// The key, with its session token where the profile has one.
     pub fn credentials(&self) -> &Credentials {
         &self.credentials
     }
 
-    /// The region, where it names one.
+    /// The region that the profile names; `None` where it has none, or an empty one.
     pub fn region(&self) -> Option<&Region> {
         self.region.as_ref()
     }
 
-    /// When the key expires, if it is a temporary one and the profile says so.
+    /// When the key expires (`sts-expiration`); `None` where the profile does not say, or says 0.
     pub fn expires_at(&self) -> Option<Timestamp> {
         self.expires_at
     }
@@ -145,44 +145,45 @@ fn moment(stamp: u64) -> Timestamp {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidProfile {
-    /// It is not the JSON of a configuration.
+    /// The text is not the JSON of a configuration. It is not repeated: it may hold a secret.
     Json {
-        /// Where, counted from 1.
+        /// The line that was not understood, counted from 1.
         line: usize,
-        /// Where in the line, counted from 1.
+        /// The byte in that line, counted from 1; 0 where nothing of the line was read.
         column: usize,
     },
-    /// There is no profile of this name.
+    /// There is no profile of this name, or it is null.
     NotFound {
-        /// The name.
+        /// The name that was looked for: the caller's, the current one, or `default`.
         name: String,
-        /// Those that there are.
+        /// The names of the other profiles, in byte order; empty where there are none.
         known: Vec<String>,
     },
-    /// The keys of the profile are not in the text.
+    /// The profile's keys are not in the text: its mode gets them from elsewhere (single sign-on, a role). Get them there, and
+    /// make [`Credentials`] of them.
     Mode {
-        /// The profile.
+        /// The name of the profile that was read.
         profile: String,
-        /// Its mode, such as `sso`.
+        /// Its mode as it is written, such as `sso`.
         mode: String,
     },
-    /// The profile's key cannot be used.
+    /// The profile's key ID, secret or session token is missing or cannot be used.
     Credentials {
-        /// The profile.
+        /// The name of the profile that was read.
         profile: String,
-        /// Why.
+        /// Which of them it is, and what was expected.
         source: InvalidCredentials,
     },
-    /// The profile's region cannot be one.
+    /// The profile's `region` cannot be a region's name.
     Region {
-        /// The profile.
+        /// The name of the profile that was read.
         profile: String,
-        /// Why.
+        /// What was expected; its message shows the name.
         source: InvalidRegion,
     },
-    /// The profile's `sts-expiration` is no time.
+    /// The profile's `sts-expiration` is neither 0 nor a positive whole number.
     Expiration {
-        /// The profile.
+        /// The name of the profile that was read.
         profile: String,
     },
 }

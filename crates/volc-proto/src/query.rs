@@ -38,7 +38,7 @@ pub struct Query {
 }
 
 impl Query {
-    /// An empty query.
+    /// An empty query, with 8 KiB of room: nearly every action fits into it.
     pub fn new() -> Self {
         let mut target = Vec::with_capacity(CAPACITY);
         target.extend_from_slice(TARGET);
@@ -113,7 +113,7 @@ impl Query {
         decode(self.as_str())
     }
 
-    /// The value of the first parameter of this name, raw.
+    /// The value of the first parameter of this name, raw; `None` where there is none.
     ///
     /// ```
     /// let query = volc_proto::Query::parse("Action=DeleteImages&Note=a+b");

@@ -26,7 +26,7 @@ impl Region {
         if label { Ok(Self(name.into())) } else { Err(InvalidRegion { name }) }
     }
 
-    /// The name.
+    /// The name as it stands in the credential scope: `cn-beijing`.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -144,7 +144,7 @@ impl std::str::FromStr for Region {
     }
 }
 
-/// A name that cannot be a region's.
+/// A name that cannot be a region's, since it is no host label as [`Region`] describes it. The message shows the name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidRegion {
     name: String,

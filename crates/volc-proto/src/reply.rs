@@ -29,9 +29,10 @@ pub use self::error::{ApiError, ApiErrorKind};
 pub struct Reply<T> {
     /// The reply's `Result`. For an action on many resources a success of the call is none of each resource: read it.
     pub output: T,
-    /// What the vendor's support asks for: from the envelope, else from the header `X-Tt-Logid`.
+    /// What the vendor's support asks for: from the envelope, else from the header `X-Tt-Logid`; `None` where neither has it.
     pub request_id: Option<String>,
-    /// The action that the service says it answers. Another one than was asked means that answers got mixed up on the way.
+    /// The action that the service says it answers, if it says so. Another one than was asked means that answers got mixed up
+    /// on the way.
     pub action: Option<String>,
 }
 
@@ -206,7 +207,7 @@ pub struct Unreadable {
 }
 
 impl Unreadable {
-    /// The HTTP status it came with.
+    /// The HTTP status it came with; a 2xx is no success here.
     pub fn status(&self) -> StatusCode {
         self.status
     }
@@ -226,7 +227,8 @@ impl Unreadable {
         self.has_result
     }
 
-    /// The first 256 bytes of the body at most, control characters escaped.
+    /// The start of the body, for people: 256 bytes at most, without what may be a key or a token, and then with control
+    /// characters escaped.
     pub fn excerpt(&self) -> &str {
         &self.excerpt
     }
@@ -294,14 +296,14 @@ impl UnreadableBody {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ReplyError {
-    /// The service says that the call failed.
+    /// The service says that the call failed: ask the error's [`kind`](ApiError::kind).
     Api(ApiError),
-    /// What came is no reply of the service, or none that can be understood.
+    /// What came is no reply of the service, or none that can be understood: whether the action was done is open.
     Unreadable(Unreadable),
 }
 
 impl ReplyError {
-    /// The HTTP status it came with.
+    /// The HTTP status it came with. 200 is possible.
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Api(error) => error.status(),
@@ -309,7 +311,7 @@ impl ReplyError {
         }
     }
 
-    /// What the vendor's support asks for.
+    /// What the vendor's support asks for; `None` where the answer did not have it.
     pub fn request_id(&self) -> Option<&str> {
         match self {
             Self::Api(error) => error.request_id(),

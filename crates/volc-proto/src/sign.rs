@@ -292,12 +292,12 @@ impl Signature {
         &self.string_to_sign
     }
 
-    /// `20230707/cn-beijing/ecs/request`.
+    /// Day, region and service that the key was derived for: `20230707/cn-beijing/ecs/request`.
     pub fn credential_scope(&self) -> &str {
         &self.credential_scope
     }
 
-    /// `host;x-content-sha256;x-date`.
+    /// The names of the signed headers, sorted and joined: `host;x-content-sha256;x-date`.
     pub fn signed_headers(&self) -> &str {
         &self.signed_headers
     }
@@ -328,27 +328,27 @@ pub enum SignError {
     DateNotSigned,
     /// A header that is to be signed is not there. For `host`: neither the header nor a host in the URI.
     MissingHeader {
-        /// The header.
+        /// Its name. Set the header, or leave it out of [`Signer::headers`].
         name: HeaderName,
     },
     /// A header that is to be signed is there more than once, and no document says how that is signed.
     RepeatedHeader {
-        /// The header.
+        /// Its name. Keep one value, or leave it out of [`Signer::headers`].
         name: HeaderName,
     },
-    /// The service would break the credential scope.
+    /// The service would break the credential scope: it is empty, or has other characters than letters, digits, `-` and `_`.
     InvalidService {
-        /// What the signer was given.
+        /// The service that [`Signer::new`] was given.
         service: String,
     },
-    /// A URI cannot be presigned.
+    /// A URI cannot be presigned: it would be too long, has a host without a scheme, or a parameter's name has a `;`.
     Uri {
-        /// What was expected of it.
+        /// What was expected of it, such as `65,534 bytes at most`.
         expected: &'static str,
     },
     /// A presigned request cannot be valid for that long.
     Validity {
-        /// What was asked for.
+        /// The seconds that were asked for, outside 1 to [`MAX_VALIDITY_SECONDS`].
         seconds: u64,
     },
 }

@@ -41,7 +41,7 @@ const LONGEST_ROUND_TRIP: u64 = 15 * 60;
 const LARGEST: u64 = 24 * 60 * 60;
 
 impl ClockSkew {
-    /// Never corrects anything.
+    /// Never corrects anything: requests are signed with the local clock as it is, whatever answers say.
     pub fn off() -> Self {
         Self { behind: None, off: true }
     }

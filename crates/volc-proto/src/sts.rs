@@ -30,17 +30,17 @@ impl Action for GetCallerIdentity {
     fn query(&self, _: &mut Query) {}
 }
 
-/// Whose key it is.
+/// Whose key it is. What the reply does not say is `None`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 #[non_exhaustive]
 pub struct CallerIdentity {
-    /// The account. The SDK reads a number; a string is taken as well.
+    /// The ID of the account that the key belongs to. The SDK reads a number; a string is taken as well.
     #[serde(deserialize_with = "number_or_text")]
     pub account_id: Option<String>,
     /// The user or role, as `trn:iam::<account>:user/<name>`.
     pub trn: Option<String>,
-    /// The kind of identity.
+    /// What `trn` names, a user or a role say, in the service's spelling.
     pub identity_type: Option<String>,
     /// The user or role's own ID.
     #[serde(deserialize_with = "number_or_text")]

@@ -132,22 +132,22 @@ pub struct Verified {
 }
 
 impl Verified {
-    /// The access key that signed.
+    /// The ID of the access key that signed: one whose credentials `secret_of` found.
     pub fn access_key_id(&self) -> &str {
         &self.access_key_id
     }
 
-    /// The region of the credential scope.
+    /// The region of the credential scope, as the client chose it: whether it is the server's is for the caller to check.
     pub fn region(&self) -> &str {
         self.region.as_str()
     }
 
-    /// The service of the credential scope.
+    /// The service of the credential scope, as the client chose it: whether it is the server's is for the caller to check.
     pub fn service(&self) -> &str {
         &self.service
     }
 
-    /// The signature's date.
+    /// The signature's date (`X-Date`), for which it was valid at the server's time.
     pub fn signed_at(&self) -> Timestamp {
         self.signed_at
     }

@@ -81,8 +81,8 @@ impl Client {
     /// - A proxy answers at once: byte by byte, it could hold a call beyond its time, which [`new`](Self::new) does not let it.
     ///
     /// Fewer errors prove [`Fate::Unsent`](volc_proto::Fate::Unsent) than with [`new`](Self::new), whose agent tells apart
-    /// what failed before the first byte: here a name that does not resolve and a connection that is refused are `Unknown`, for two.
-    /// And each call looks the name up, and each connection begins a TLS session of its own.
+    /// what failed before the first byte: here a name that does not resolve and a connection that is refused are `Unknown`,
+    /// for two. And each call looks the name up, and each connection begins a TLS session of its own.
     pub fn with_agent(agent: Agent, endpoint: Endpoint, who: Credentials) -> Self {
         let set = agent.config().timeouts();
         Self {
@@ -136,7 +136,7 @@ impl Client {
         *self.who.write().unwrap_or_else(PoisonError::into_inner) = who;
     }
 
-    /// Where the calls go.
+    /// Where the calls go, and the region that they are signed for.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
@@ -240,7 +240,7 @@ fn is_encoded(headers: &HeaderMap) -> bool {
     headers.get_all(CONTENT_ENCODING).iter().any(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
-/// A text that cannot be part of a `User-Agent`.
+/// A text that cannot be part of a `User-Agent`: it is empty, or has other characters than visible ASCII and blanks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidUserAgent(());
 

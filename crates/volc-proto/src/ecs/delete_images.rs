@@ -37,7 +37,7 @@ impl ImageId {
         if valid { Ok(Self(id.into())) } else { Err(InvalidImageId { id }) }
     }
 
-    /// The ID.
+    /// The ID as it was given, which is how requests spell it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -87,7 +87,7 @@ impl std::str::FromStr for ImageId {
     }
 }
 
-/// A text that cannot be an image's ID.
+/// A text that cannot be an image's ID. The message shows it, unless it is longer than an ID may be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidImageId {
     id: String,
@@ -133,7 +133,7 @@ pub struct DeleteImages {
 }
 
 impl DeleteImages {
-    /// The service's limit on the images of one request.
+    /// The service's limit on the images of one request. A longer list is for a [`Deletion`](super::Deletion).
     pub const MAX_IMAGES: usize = 100;
 
     /// Checks a batch.
@@ -162,7 +162,7 @@ impl DeleteImages {
         &self.ids
     }
 
-    /// What becomes of their snapshots.
+    /// What becomes of the images' snapshots, as [`new`](Self::new) was told.
     pub fn snapshots(&self) -> Snapshots {
         self.snapshots
     }
@@ -191,12 +191,12 @@ impl Action for DeleteImages {
 pub enum InvalidBatch {
     /// No image, or more than 100.
     Count {
-        /// How many there were.
+        /// How many images were given: 0, or more than [`MAX_IMAGES`](DeleteImages::MAX_IMAGES).
         count: usize,
     },
     /// An image is there twice.
     Duplicate {
-        /// The image.
+        /// The first image that came again.
         id: ImageId,
     },
 }
@@ -223,11 +223,11 @@ pub struct DeleteImagesOutput {
     pub operation_details: Vec<OperationDetail>,
 }
 
-/// What the service says of one image.
+/// What the service says of one image: one entry of `OperationDetails`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OperationDetail {
-    /// `ImageId`, unchecked: it is the service's word.
+    /// `ImageId`, unchecked: it is the service's word. `None` where it is absent, null or empty.
     pub image_id: Option<String>,
     /// `Error`; absent, null, `{}` and empty strings are none.
     pub error: Option<ItemError>,
@@ -238,7 +238,7 @@ pub struct OperationDetail {
 pub enum ImageStatus<'a> {
     /// Listed without an error: the service accepted the deletion.
     Deleted,
-    /// Listed with an error.
+    /// Listed with an error. Not every [kind](ItemError::kind) of it says that the image is still there.
     Failed(&'a ItemError),
     /// Not listed. It may have been deleted: the documents do not say.
     NotListed,
@@ -247,7 +247,7 @@ pub enum ImageStatus<'a> {
 }
 
 impl DeleteImagesOutput {
-    /// What the reply says of one image.
+    /// What the reply says of one image that was asked for.
     ///
     /// ```
     /// use volc_proto::ecs::{DeleteImages, ImageId, ImageStatus};
@@ -281,7 +281,7 @@ impl DeleteImagesOutput {
     }
 }
 
-/// Why one image was not deleted.
+/// What the service says is wrong with one image. Not every [kind](Self::kind) says that the image is still there.
 ///
 /// Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -291,12 +291,12 @@ pub struct ItemError {
 }
 
 impl ItemError {
-    /// `Code`, as the service wrote it: `InvalidImage.Shared`.
+    /// `Code`, as the service wrote it, 128 bytes at most: `InvalidImage.Shared`. Empty where there is only a message.
     pub fn code(&self) -> &str {
         &self.code
     }
 
-    /// `Message`, as the service wrote it.
+    /// `Message`, for people: shortened and without secrets, as [`ApiError::message`](crate::ApiError::message).
     pub fn message(&self) -> &str {
         &self.message
     }
@@ -337,7 +337,7 @@ impl<'a> SharedErrors<'a> {
     }
 }
 
-/// What an [`ItemError`] means.
+/// What an [`ItemError`] means for its image: whether it is still there, and whether another request can help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ItemErrorKind {
@@ -347,11 +347,11 @@ pub enum ItemErrorKind {
     Shared,
     /// The image is being copied or exported; later it can be deleted.
     Busy,
-    /// The image is in a status that forbids it.
+    /// The image is in a status that forbids deletion, for now or because a deletion is under way.
     WrongStatus,
     /// Something failed on the other side; whether the image is still there is open.
     Transient,
-    /// A code that the document does not have.
+    /// A code that the document does not have: read the message.
     Unknown,
 }
 

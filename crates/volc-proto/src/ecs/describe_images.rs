@@ -43,10 +43,10 @@ pub enum Visibility {
 }
 
 impl DescribeImages {
-    /// The service's limit on the results of one page.
+    /// The service's limit on the images of one page, and on the IDs of one request.
     pub const MAX_RESULTS: u8 = 100;
 
-    /// All images.
+    /// All images that the account sees, until the methods below narrow them; 15 on a page.
     pub fn new() -> Self {
         Self::default()
     }
@@ -71,13 +71,13 @@ impl DescribeImages {
         Self { image_ids: ids, max_results: Some(Self::MAX_RESULTS), ..Self::default() }
     }
 
-    /// Only images of this name.
+    /// Only images of this name, as `ImageName`; whether a part of it will do is not documented.
     #[must_use]
     pub fn image_name(self, name: impl Into<String>) -> Self {
         self.with("ImageName", name)
     }
 
-    /// Only images that are available to this sort of viewer; `Private` are the account's own.
+    /// Only images that are [visible](Visibility) in this way. Set again, this and other filters of one value take the new one.
     #[must_use]
     pub fn visibility(self, visibility: Visibility) -> Self {
         let name = match visibility {
@@ -95,7 +95,7 @@ impl DescribeImages {
         self
     }
 
-    /// Only images of this life cycle: `ImageStatus`.
+    /// Only images at this point of their life cycle: `ImageStatus`, another parameter than [`status`](Self::status).
     #[must_use]
     pub fn image_status(self, status: impl Into<String>) -> Self {
         self.with("ImageStatus", status)
@@ -125,19 +125,20 @@ impl DescribeImages {
         self.with("IsSupportCloudInit", supports.to_string())
     }
 
-    /// Only images with, or without, long-term support.
+    /// With `true`, only public images with long-term support; `false` has no effect, says the document.
     #[must_use]
     pub fn is_lts(self, lts: bool) -> Self {
         self.with("IsLTS", lts.to_string())
     }
 
-    /// Only images of this project.
+    /// Only images of the project of this name; `default` is one that the document shows.
     #[must_use]
     pub fn project_name(self, project: impl Into<String>) -> Self {
         self.with("ProjectName", project)
     }
 
-    /// Only images with this tag; with values, one of them. The service then finds at most 1,000 images.
+    /// Only images with this tag; with values, one of them. Another call adds another tag. The service then finds at most 1,000
+    /// images.
     #[must_use]
     pub fn tag<V: Into<String>>(mut self, key: impl Into<String>, values: impl IntoIterator<Item = V>) -> Self {
         self.tags.push((key.into(), values.into_iter().map(Into::into).collect()));
@@ -248,59 +249,83 @@ impl Error for EndlessPages {}
 #[serde(rename_all = "PascalCase", default)]
 #[non_exhaustive]
 pub struct ImagePage {
-    /// The images of this page.
+    /// The images of this page, in the service's order; a list that is absent or null is empty.
     #[serde(deserialize_with = "or_default")]
     pub images: Vec<ImageDescription>,
     /// What leads to the next page; empty or none on the last one.
     pub next_token: Option<String>,
-    /// How many images there are on all pages.
+    /// How many images there are on all pages, by the service's count; `None` where it does not say.
     pub total_count: Option<i64>,
 }
 
 /// An image as the service describes it. What it does not say is `None`, or an empty list.
+///
+/// The members and their spelling are the document's; what they mean, where it does not say, is from the vendor's Terraform
+/// provider (terraform-provider-volcenginecc, `docs/data-sources/ecs_image.md`).
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 #[non_exhaustive]
-#[allow(missing_docs, reason = "the names are the document's, which says no more than they do")]
 pub struct ImageDescription {
+    /// What a deletion names it by, unchecked: make an [`ImageId`] of it.
     pub image_id: Option<String>,
+    /// The name that its owner gave it, 1 to 128 characters.
     pub image_name: Option<String>,
+    /// A text that its owner wrote, up to 255 characters.
     pub description: Option<String>,
+    /// Such as `available` or `creating`: what [`DescribeImages::status`] filters by.
     pub status: Option<String>,
-    /// `public`, `private` or `shared`.
+    /// `public`, `private` or `shared`, as [`Visibility`].
     pub visibility: Option<String>,
+    /// `HasShared` where it is shared with other accounts, and empty otherwise. The deletion of a shared image is refused.
     pub share_status: Option<String>,
-    /// RFC 3339, with the offset of Beijing in the document's samples.
+    /// When it was made, in RFC 3339, with the offset of Beijing in the document's samples.
     pub created_at: Option<String>,
-    /// RFC 3339.
+    /// When it was last changed, in RFC 3339.
     pub updated_at: Option<String>,
-    /// GiB.
+    /// How large it is, in GiB.
     pub size: Option<i64>,
-    /// Bytes, perhaps: the document does not say.
+    /// How large it is, in bytes: the Terraform provider says so, the document gives no unit.
     pub virtual_size: Option<serde_json::Number>,
+    /// `Linux` or `Windows`.
     pub os_type: Option<String>,
+    /// The name of its operating system, for people.
     pub os_name: Option<String>,
+    /// The distribution, such as `CentOS`, `Ubuntu` or `Windows Server`.
     pub platform: Option<String>,
+    /// The distribution's release, such as `8.3`.
     pub platform_version: Option<String>,
+    /// `amd64` or `arm64`: the processors it is for.
     pub architecture: Option<String>,
+    /// The firmware that it starts from: `BIOS` or `UEFI`.
     pub boot_mode: Option<String>,
+    /// The version of its kernel.
     pub kernel: Option<String>,
-    /// The account that owns it.
+    /// The ID of the account that owns it.
     pub image_owner_id: Option<String>,
+    /// The project it belongs to, which permissions may be limited to.
     pub project_name: Option<String>,
+    /// Where its system's licence is from: `VolcanoEngine`, or the owner's own, `BYOL`.
     pub license_type: Option<String>,
+    /// Where it is in its life cycle, in the service's words.
     pub lifecycle_status: Option<String>,
+    /// The code of the product that it is in the vendor's marketplace.
     pub product_code: Option<String>,
+    /// Whether it is a public image with long-term support.
     #[serde(rename = "IsLTS")]
     pub is_lts: Option<bool>,
+    /// Whether cloud-init can set up instances that start from it.
     pub is_support_cloud_init: Option<bool>,
+    /// Whether the vendor's agent that runs commands on instances (Cloud Assistant) is installed in it.
     pub is_install_run_command_agent: Option<bool>,
+    /// How it is billed where it is of the vendor's marketplace, in the service's words.
     pub marketplace_image_bill_type: Option<String>,
+    /// The tags bound to it, which [`DescribeImages::tag`] filters by.
     #[serde(deserialize_with = "or_default")]
     pub tags: Vec<Tag>,
-    /// What it is made of, and what stays when it is deleted with [`Snapshots::Keep`](super::Snapshots::Keep).
+    /// The snapshots it is made of, which stay when it is deleted with [`Snapshots::Keep`](super::Snapshots::Keep).
     #[serde(deserialize_with = "or_default")]
     pub snapshots: Vec<ImageSnapshot>,
+    /// What the vendor's check of an imported image found, where there was one.
     pub detection_results: Option<DetectionResults>,
 }
 
@@ -308,9 +333,10 @@ pub struct ImageDescription {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 #[non_exhaustive]
-#[allow(missing_docs, reason = "the names are the document's")]
 pub struct Tag {
+    /// What the tag is called, such as `team`.
     pub key: Option<String>,
+    /// What the tag says, such as `ci`.
     pub value: Option<String>,
 }
 
@@ -318,11 +344,12 @@ pub struct Tag {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 #[non_exhaustive]
-#[allow(missing_docs, reason = "the names are the document's")]
 pub struct ImageSnapshot {
+    /// What the snapshot is called in the service's other actions.
     pub snapshot_id: Option<String>,
-    /// GiB.
+    /// How large it is, in GiB.
     pub size: Option<i64>,
+    /// The disk it is of: `system` or `data`.
     pub volume_kind: Option<String>,
 }
 
@@ -330,9 +357,10 @@ pub struct ImageSnapshot {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 #[non_exhaustive]
-#[allow(missing_docs, reason = "the names are the document's")]
 pub struct DetectionResults {
+    /// How far the check is: `Finished` or `Processing`.
     pub detection_status: Option<String>,
+    /// A finding for each thing that was checked; empty where the list is absent or null.
     #[serde(deserialize_with = "or_default")]
     pub items: Vec<DetectionItem>,
 }
@@ -341,11 +369,14 @@ pub struct DetectionResults {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 #[non_exhaustive]
-#[allow(missing_docs, reason = "the names are the document's")]
 pub struct DetectionItem {
+    /// What was checked.
     pub name: Option<String>,
+    /// What came of it, in the service's words.
     pub result: Option<String>,
+    /// A code that stands for a description of the risk.
     pub risk_code: Option<String>,
+    /// How grave the risk is; empty where there is none.
     pub risk_level: Option<String>,
 }
 

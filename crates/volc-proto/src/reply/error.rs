@@ -132,17 +132,18 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    /// `Code`, as the service wrote it: `InvalidAccessKey`.
+    /// `Code`, as the service wrote it, 128 bytes at most: `InvalidAccessKey`. Empty where there is only a message.
     pub fn code(&self) -> &str {
         &self.code
     }
 
-    /// `CodeN`, a number that some services add: 100009.
+    /// `CodeN`, a number that some services add: 100009. `None` where it is absent or not a number.
     pub fn code_number(&self) -> Option<i64> {
         self.code_number
     }
 
-    /// `Message`, with the middle of access key IDs left out.
+    /// `Message`, for people: 1,024 bytes at most, without the middle of access key IDs and without words of 40 characters and
+    /// more, which may be secrets.
     pub fn message(&self) -> &str {
         &self.message
     }
@@ -152,12 +153,12 @@ impl ApiError {
         self.status
     }
 
-    /// What the vendor's support asks for.
+    /// What the vendor's support asks for, as [`Reply::request_id`].
     pub fn request_id(&self) -> Option<&str> {
         self.request_id.as_deref()
     }
 
-    /// The action that the service says it answers.
+    /// The action that the service says it answers, as [`Reply::action`].
     pub fn action(&self) -> Option<&str> {
         self.action.as_deref()
     }
@@ -242,14 +243,14 @@ pub enum ApiErrorKind {
     Throttled,
     /// The request's date is too far from the service's clock: correct it, sign again.
     Clock,
-    /// The key, the token or the signature is not accepted.
+    /// The key, the token or the signature is not accepted: it takes another key, or a fresh token.
     Credentials,
-    /// The key may not do this.
+    /// The key is known and may not do this: it takes another policy.
     Permission,
-    /// The request is wrong and stays so.
+    /// The request is wrong and stays so: sending it again does not help.
     InvalidRequest,
     /// Something failed on the other side; whether the action was done is open.
     Transient,
-    /// A code that no document has.
+    /// A code that no document has, at a status that says no more: read the message.
     Unknown,
 }

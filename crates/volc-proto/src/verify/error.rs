@@ -7,42 +7,43 @@ use http::header::HeaderName;
 
 use crate::timestamp::Timestamp;
 
-/// Which part of a signature does not hold.
+/// Why [`verify`](crate::verify()) refuses a request: the first part of its signature that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum VerifyError {
-    /// There is no signature.
+    /// There is neither an `Authorization` header nor an `X-Signature` parameter.
     Unsigned,
-    /// The signature cannot be read.
+    /// The signature cannot be read: a part is missing, there twice or not of its form, or a query has parameters that it does
+    /// not cover.
     Malformed {
         /// What was expected, and where.
         expected: &'static str,
     },
     /// The credential of the signature cannot be read, or is of another day than the request.
     Credential {
-        /// What was expected.
+        /// What was expected of it, such as `the day of X-Date`.
         expected: &'static str,
     },
-    /// Nobody has this access key.
+    /// `secret_of` has no credentials of this access key.
     UnknownAccessKey {
-        /// The access key ID.
+        /// The access key ID that was sent; the message leaves it out.
         id: String,
     },
     /// The signature is not valid at the server's time: too old, or too far ahead.
     Expired {
-        /// The date of the signature.
+        /// The date of the signature: `X-Date`.
         signed_at: Timestamp,
-        /// The server's time.
+        /// The server's time, as `verify` was given it.
         now: Timestamp,
     },
     /// A header that was signed, or is needed, is not there.
     MissingHeader {
-        /// The header.
+        /// Its name: `x-date`, or one that the request says is signed.
         name: HeaderName,
     },
-    /// A header that counts is there more than once.
+    /// A header that the check reads is there more than once: it is not for us to choose from.
     RepeatedHeader {
-        /// The header.
+        /// Its name: a signed header, or one that is a part of the signature.
         name: HeaderName,
     },
     /// `X-Content-Sha256` is not the hash of the body.

@@ -23,7 +23,8 @@ pub enum Step<'a> {
     Wait(Duration),
     /// Only an answer to an attempt under way helps.
     Pending,
-    /// The run is over.
+    /// The run is over: nothing is under way, and nothing more will be sent. The [report](super::Deletion::report) says how it
+    /// ended.
     Done,
 }
 
@@ -37,7 +38,7 @@ pub struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// Its number.
+    /// Its number, by which [`answered`](super::Deletion::answered) and [`lost`](super::Deletion::lost) know it.
     pub fn id(&self) -> AttemptId {
         self.flight.id
     }
@@ -50,12 +51,13 @@ impl Attempt<'_> {
         }
     }
 
-    /// The images it asks for.
+    /// The images that it asks to delete or to describe, 1 to 100, in the order sent.
     pub fn images(&self) -> impl ExactSizeIterator<Item = &ImageId> {
         self.flight.ask.images().iter().map(|&index| &self.images[index as usize].id)
     }
 
-    /// How long it may take, from now to the last byte of its answer: [`Policy::attempt_timeout`](super::Policy::attempt_timeout).
+    /// How long it may take, from now to the last byte of its answer:
+    /// [`Policy::attempt_timeout`](super::Policy::attempt_timeout).
     pub fn timeout(&self) -> Duration {
         self.timeout
     }

@@ -46,13 +46,13 @@ impl fmt::Display for AttemptId {
 #[serde(tag = "event", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Event {
-    /// A run begins, or goes on.
+    /// A run begins, or goes on: the first line of a journal, and one more whenever a driver takes over.
     Begin(Begin),
-    /// An attempt is about to be sent.
+    /// A deletion is about to be sent. The journal must hold this before: what a crash hides was perhaps done.
     Intent(Intent),
     /// Images are about to be looked at: nothing becomes unclear by it.
     Look(Intent),
-    /// An attempt was answered, or lost.
+    /// An attempt, to delete or to look, was answered or lost.
     Outcome(AttemptOutcome),
     /// The run waits, for its pace or because something asked it to. Drivers tell it about once a second, so that a caller
     /// can show it and break it off. Nothing happened: a journal may leave it out.
@@ -66,31 +66,31 @@ pub enum Event {
 /// What a run is about. Two runs with the same list, snapshot choice, endpoint and region are one job; the key may change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Begin {
-    /// The version of this format: 1.
+    /// The version of this format: 1. A journal of another one is not resumed from.
     pub version: u32,
-    /// Where, when and by whom.
+    /// Where, when and by whom; in JSON its members stand among these.
     #[serde(flatten)]
     pub context: Context,
-    /// What becomes of the snapshots.
+    /// What becomes of the snapshots of all images of the run.
     pub snapshots: Snapshots,
-    /// How many images there are.
+    /// How many images are on the list, each counted once.
     pub images: usize,
-    /// SHA-256 of the IDs, in the order asked, each followed by a line end.
+    /// SHA-256 of the IDs, in the order asked, each followed by a line end; in lower-case hex.
     pub digest: String,
 }
 
 /// Where, when and by whom images are deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Context {
-    /// Scheme and host.
+    /// Scheme and host, as [`Endpoint::origin`] tells them.
     pub endpoint: String,
-    /// The region of the signatures.
+    /// The region that requests are signed for.
     pub region: String,
-    /// The access key ID, masked.
+    /// The access key ID, masked as by [`Credentials::masked_key_id`].
     pub key_id: String,
-    /// The program that ran, with its version.
+    /// The program that ran, with its version; the adapters put here what they send as `User-Agent`.
     pub tool: String,
-    /// When the run began.
+    /// When the driver took over, by its clock.
     pub at: Timestamp,
 }
 
@@ -110,18 +110,18 @@ impl Context {
 /// An attempt that is about to be sent: without an outcome behind it, its images are unclear.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Intent {
-    /// Which attempt.
+    /// The attempt's number, which its [`AttemptRecord`] has as well.
     pub attempt: AttemptId,
-    /// When, by the driver's clock.
+    /// When the attempt is signed, by the driver's clock.
     pub at: Timestamp,
-    /// The images it asks for.
+    /// The images it names, 1 to 100, in the order sent.
     pub images: Vec<ImageId>,
 }
 
-/// What an attempt brought.
+/// What an attempt brought, as a whole and for each image.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AttemptOutcome {
-    /// The attempt itself.
+    /// How the attempt as a whole went; in JSON its members stand beside `images`.
     #[serde(flatten)]
     pub attempt: AttemptRecord,
     /// What is known of each of its images now.
@@ -131,9 +131,9 @@ pub struct AttemptOutcome {
 /// One image and what is known of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageOutcome {
-    /// The image.
+    /// The ID that was asked for.
     pub id: ImageId,
-    /// What became of it.
+    /// What became of it as far as was known then; in JSON `outcome`, and `why`.
     #[serde(flatten)]
     pub outcome: Outcome,
 }
@@ -142,29 +142,29 @@ pub struct ImageOutcome {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct AttemptRecord {
-    /// Which attempt.
+    /// The attempt's number, by which a journal's [`Intent`] belongs to it.
     pub attempt: AttemptId,
-    /// How many images it asked for.
+    /// How many images it named, to delete or to describe.
     pub asked: usize,
-    /// Whether it only looked at images.
+    /// Whether it only looked at images, with `DescribeImages`, and asked for no deletion.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub look: bool,
     /// When it was sent, by the driver's clock; none if the driver did not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Timestamp>,
-    /// How long it took, in milliseconds in JSON.
+    /// How long it took, in milliseconds in JSON; zero where a run ended before its answer came.
     #[serde(rename = "duration_ms", with = "milliseconds")]
     pub duration: Duration,
-    /// The HTTP status of the answer.
+    /// The HTTP status of the answer; none where no whole answer came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// What the vendor's support asks for.
+    /// What the vendor's support asks for; none where no answer had it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
     /// What can have become of it, where there was no answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fate: Option<Fate>,
-    /// What went wrong with the attempt as a whole.
+    /// What went wrong with the attempt as a whole; what is wrong with an image is in its own outcome.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Reason>,
 }
@@ -224,9 +224,9 @@ pub fn read_journal(journal: &[u8]) -> Result<(Vec<Event>, usize), InvalidJourna
 pub enum InvalidJournal {
     /// A line is no event.
     Line {
-        /// Which, from 1.
+        /// The line's number, counted from 1.
         line: usize,
-        /// What is wrong with it.
+        /// What is wrong with it, in the words of the JSON reader, which may quote it.
         error: String,
     },
     /// The first event is not a [`Begin`], or one of another version.
@@ -238,7 +238,7 @@ pub enum InvalidJournal {
     },
     /// An event speaks of an image that is not on the list.
     Image {
-        /// The image.
+        /// The image that the list does not have.
         id: ImageId,
     },
 }

@@ -406,16 +406,16 @@ fn known<'a>(images: impl Iterator<Item = &'a Image>) -> Vec<ImageOutcome> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidDeletion {
-    /// There is no image.
+    /// The list has no image, which must never mean all images.
     Empty,
-    /// There are more images than a run can hold.
+    /// The list has more images than a run can hold: 4,294,967,295.
     TooMany {
-        /// How many.
+        /// How many different images it has.
         images: usize,
     },
-    /// The policy cannot be followed.
+    /// The policy cannot be followed; the error names the field and what it can be.
     Policy(InvalidPolicy),
-    /// The journal cannot be resumed from.
+    /// The journal cannot be resumed from: it is no journal, or one of another list or snapshot choice.
     Journal(InvalidJournal),
 }
 

@@ -29,12 +29,12 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Whether another request could change it: asking again for what is settled is never needed.
+    /// Whether no further request is needed: the image is gone, refused or not ours. All else may still change.
     pub fn is_settled(&self) -> bool {
         matches!(self, Self::Gone(_) | Self::Refused(_) | Self::NotOurs(_))
     }
 
-    /// Whether the image is gone.
+    /// Whether it is [`Gone`](Self::Gone), on whatever [`Evidence`]: perhaps the service has only accepted the deletion.
     ///
     /// ```
     /// use volc_proto::ecs::{Evidence, Outcome};
@@ -44,7 +44,7 @@ impl Outcome {
         matches!(self, Self::Gone(_))
     }
 
-    /// The service's code, where one says why.
+    /// The service's code, where one says why, such as `InvalidImage.Shared`. None for what is gone.
     pub fn code(&self) -> Option<&str> {
         match self {
             Self::Gone(_) => None,
@@ -113,13 +113,13 @@ pub struct Reason {
 pub enum ReasonKind {
     /// No attempt has been made.
     NotAsked,
-    /// An attempt is under way.
+    /// An attempt is under way: its answer may still settle the image.
     InFlight,
-    /// The request did not leave.
+    /// Nothing of the request left ([`Fate::Unsent`](crate::Fate::Unsent)).
     Unsent,
-    /// No answer came, or not a whole one.
+    /// No answer came, or not a whole one ([`Fate::Unknown`](crate::Fate::Unknown)).
     Lost,
-    /// The service refused the whole request.
+    /// The service refused the whole request: for its date or pace, for its caller, or for one of its images.
     Call,
     /// The service answered that something failed on its side.
     Failed,
@@ -151,12 +151,12 @@ impl Reason {
         Self::new(ReasonKind::Image, error).with_code(error.code())
     }
 
-    /// What sort of thing it is.
+    /// What sort of reason it is, for programs; the text is for people.
     pub fn kind(&self) -> ReasonKind {
         self.kind
     }
 
-    /// The service's code, where one says why.
+    /// The service's code, where one says why, such as `FlowLimitExceeded`.
     pub fn code(&self) -> Option<&str> {
         self.code.as_deref()
     }
@@ -178,38 +178,38 @@ impl Error for Reason {}
 pub enum Stop {
     /// The caller, or the adapter, asked for it.
     Asked {
-        /// Why.
+        /// What [`Deletion::stop`](super::Deletion::stop) was told.
         why: String,
     },
     /// Another attempt could not have finished before [`Policy::deadline`](super::Policy::deadline).
     Deadline,
     /// The service asked for a wait beyond [`Policy::max_wait`](super::Policy::max_wait) or the deadline.
     Wait {
-        /// Seconds that it asked for.
+        /// The whole seconds that it asked for, or that were left of them.
         seconds: u64,
     },
     /// The request's date was refused twice: this machine's clock, or the time given by the caller, is wrong.
     Clock {
-        /// What the service said.
+        /// The service's words for the second refusal.
         why: Reason,
     },
     /// Key, permission, address or action are not accepted: no other request would fare better.
     Call {
-        /// What the service said.
+        /// The service's words, with its code.
         why: Reason,
     },
     /// Images were to be looked at before their deletion, and could not be.
     Look {
-        /// What went wrong.
+        /// Why not: no permission, say, or no usable answer.
         why: Reason,
     },
     /// The first 100 images that were answered do not exist: wrong region, wrong account, or an old list.
     NoneExist,
     /// Attempt after attempt failed in the same way ([`Policy::stop_after`](super::Policy::stop_after)).
     Failing {
-        /// How often.
+        /// How many failures in a row; those of attempts that were under way at once count as one.
         times: u32,
-        /// The last failure.
+        /// The last of them.
         why: Reason,
     },
 }

@@ -37,9 +37,10 @@ pub struct Policy {
     /// Time for the whole run, from its first step. No attempt starts that could not finish in
     /// [`attempt_timeout`](Self::attempt_timeout) before it. Default none.
     pub deadline: Option<Duration>,
-    /// How long to wait for images that are being copied or exported. Default zero: they are reported as busy at once.
+    /// How long to wait for images that are being copied or exported, or whose status forbids deletion. Default zero: they are
+    /// reported as busy at once.
     pub busy_for: Duration,
-    /// How often to ask again for such images. Default 15 s.
+    /// How often to ask again for such images, at least 1 s where [`busy_for`](Self::busy_for) is set. Default 15 s.
     pub busy_every: Duration,
     /// Requests per second over the whole run. Default none: one attempt after another is a pace of its own. Throttling
     /// answers slow the run below this, and accepted replies let it recover.
@@ -51,15 +52,15 @@ pub struct Policy {
     /// How long to go on looking, from the last deletion on, for images that are still there. Default 5 minutes, as the
     /// vendor's Terraform provider has it: a deletion may go on after it was accepted.
     pub verify_for: Duration,
-    /// Failures of the same kind in a row that stop the run, at least 1; attempts that were under way at once count once. Default 10: a broken network does not cost 10,000
-    /// requests.
+    /// Failures of the same kind in a row that stop the run, at least 1; attempts that were under way at once count once.
+    /// Default 10: a broken network does not cost 10,000 requests.
     pub stop_after: u32,
 }
 
 /// Which images are looked at with `DescribeImages`, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Verify {
-    /// None.
+    /// None: `DescribeImages` is not called.
     Never,
     /// At the end, those that are unclear.
     Unclear,
@@ -126,7 +127,7 @@ impl Policy {
     }
 }
 
-/// A [`Policy`] that cannot be followed.
+/// A [`Policy`] that cannot be followed. The message names the field and what it can be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidPolicy {
     field: &'static str,

@@ -31,19 +31,19 @@ pub struct Report {
     pub(crate) attempts: Vec<AttemptRecord>,
 }
 
-/// How many images came to which outcome.
+/// How many images came to which outcome; together they are all that were asked for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Counts {
-    /// [`Outcome::Gone`].
+    /// Images that are [`Outcome::Gone`], on whatever evidence.
     pub gone: usize,
-    /// [`Outcome::Refused`] and [`Outcome::NotOurs`].
+    /// [`Outcome::Refused`] and [`Outcome::NotOurs`]: another request would change nothing.
     pub refused: usize,
-    /// [`Outcome::Busy`].
+    /// [`Outcome::Busy`]: later they can be deleted.
     pub busy: usize,
-    /// [`Outcome::NotDeleted`].
+    /// [`Outcome::NotDeleted`]: no request for them was carried out.
     pub not_deleted: usize,
-    /// [`Outcome::Unclear`].
+    /// [`Outcome::Unclear`]: they may be deleted or not.
     pub unclear: usize,
 }
 
@@ -69,23 +69,23 @@ impl Report {
         self.images.iter().map(|image| (&image.id, &image.outcome))
     }
 
-    /// How many images came to which outcome.
+    /// How many images came to which outcome, for a summary.
     pub fn counts(&self) -> Counts {
         self.counts
     }
 
-    /// Whether every image is gone.
+    /// Whether every image is [`Outcome::Gone`]: nothing less is a success of the run.
     pub fn all_gone(&self) -> bool {
         self.counts.gone == self.images.len()
     }
 
-    /// Why no more attempts were started although images were left.
+    /// Why no more attempts were started although images were left; `None` where nothing stopped the run.
     pub fn stopped(&self) -> Option<&Stop> {
         self.stopped.as_ref()
     }
 
-    /// Why images were not looked at although [`Policy::verify`](super::Policy::verify) wanted it. Their outcomes are what
-    /// they were without a look.
+    /// Why images were not looked at although [`Policy::verify`](super::Policy::verify) wanted it; `None` where they were.
+    /// Their outcomes are what they were without a look.
     pub fn unverified(&self) -> Option<&Reason> {
         self.unverified.as_ref()
     }
@@ -105,7 +105,7 @@ impl Report {
         self.context.as_ref()
     }
 
-    /// What was to become of the snapshots.
+    /// What was to become of the snapshots. No reply says whether that was done.
     pub fn snapshots(&self) -> Snapshots {
         self.snapshots
     }
@@ -125,19 +125,20 @@ impl Report {
     }
 }
 
-/// Not every image is gone.
+/// Not every image is known to be gone. The message names the first three that are not, and what stopped the run, if anything
+/// did.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Incomplete {
     report: Box<Report>,
 }
 
 impl Incomplete {
-    /// The whole report.
+    /// The whole report, with the images that are gone as well.
     pub fn report(&self) -> &Report {
         &self.report
     }
 
-    /// The whole report.
+    /// The whole report, to keep or to print.
     pub fn into_report(self) -> Report {
         *self.report
     }
