@@ -12,7 +12,7 @@ use volc_proto::ecs::{Evidence, Outcome, Report};
 pub(crate) enum Exit {
     /// Ctrl-C, or a signal that asks to end.
     Interrupted,
-    /// The command line, or a file that it names, is not right. Nothing was sent.
+    /// The command line, or a file that it names, is not right, or there are too many images. Nothing was deleted.
     Usage,
     /// No request was carried out: credentials, permission, network.
     NothingDone,
