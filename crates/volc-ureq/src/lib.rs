@@ -81,8 +81,8 @@ impl Client {
     /// - A proxy answers at once: byte by byte, it could hold a call beyond its time, which [`new`](Self::new) does not let it.
     ///
     /// Fewer errors prove [`Fate::Unsent`](volc_proto::Fate::Unsent) than with [`new`](Self::new), whose agent tells apart
-    /// what failed before the first byte: here a name that does not resolve and a connection that is refused are `Unknown`, for two.
-    /// And each call looks the name up, and each connection begins a TLS session of its own.
+    /// what failed before the first byte: here a name that does not resolve and a connection that is refused are `Unknown`, for
+    /// two. And each call looks the name up, and each connection begins a TLS session of its own.
     pub fn with_agent(agent: Agent, endpoint: Endpoint, who: Credentials) -> Self {
         let set = agent.config().timeouts();
         Self {

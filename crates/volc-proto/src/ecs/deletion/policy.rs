@@ -51,8 +51,8 @@ pub struct Policy {
     /// How long to go on looking, from the last deletion on, for images that are still there. Default 5 minutes, as the
     /// vendor's Terraform provider has it: a deletion may go on after it was accepted.
     pub verify_for: Duration,
-    /// Failures of the same kind in a row that stop the run, at least 1; attempts that were under way at once count once. Default 10: a broken network does not cost 10,000
-    /// requests.
+    /// Failures of the same kind in a row that stop the run, at least 1; attempts that were under way at once count once.
+    /// Default 10: a broken network does not cost 10,000 requests.
     pub stop_after: u32,
 }
 
