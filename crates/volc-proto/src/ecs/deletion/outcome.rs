@@ -29,7 +29,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Whether another request could change it: asking again for what is settled is never needed.
+    /// Whether it is final: `Gone`, `Refused` or `NotOurs`. Asking again for what is settled is never needed.
     pub fn is_settled(&self) -> bool {
         matches!(self, Self::Gone(_) | Self::Refused(_) | Self::NotOurs(_))
     }
