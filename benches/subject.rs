@@ -74,7 +74,10 @@ pub fn reply(ids: &[ImageId], verdicts: Verdicts) -> Response<Vec<u8>> {
             _ => format!(r#"{{"ImageId":"{id}","Error":null}}"#),
         })
         .collect();
-    let metadata = r#""ResponseMetadata":{"RequestId":"20241218111951845451E4FEB8F61472FD","Action":"DeleteImages","Version":"2020-04-01","Service":"ecs","Region":"cn-beijing"}"#;
+    let metadata = concat!(
+        r#""ResponseMetadata":{"RequestId":"20241218111951845451E4FEB8F61472FD","Action":"DeleteImages","#,
+        r#""Version":"2020-04-01","Service":"ecs","Region":"cn-beijing"}"#
+    );
     Response::new(format!(r#"{{{metadata},"Result":{{"OperationDetails":[{}]}}}}"#, details.join(",")).into_bytes())
 }
 

@@ -18,7 +18,7 @@ import termios
 from xml.sax.saxutils import escape
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-# Its path is printed.
+# Its absolute path is printed, and must not be that of a clone.
 JOURNAL = pathlib.Path("/tmp/volc-run.jsonl")
 COMMAND = [
     ["volc-images", "delete", "--emulator=docs/lost-reply.json", "--snapshots", "keep", "--yes"],

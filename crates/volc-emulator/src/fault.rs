@@ -142,12 +142,12 @@ impl Fault {
 
     /// Checked once, before the emulator starts: what is used later needs no error.
     pub(crate) fn check(&self) -> Result<(), String> {
-        let retry_after = match self {
+        let header_value = match self {
             Self::ApiError { retry_after, .. } | Self::RateLimit { retry_after, .. } => retry_after.as_deref(),
             Self::Answer { content_type, .. } => content_type.as_deref(),
             _ => None,
         };
-        if let Some(value) = retry_after.filter(|value| HeaderValue::from_str(value).is_err()) {
+        if let Some(value) = header_value.filter(|value| HeaderValue::from_str(value).is_err()) {
             return Err(format!("expected the value of a header, not {value:?}"));
         }
         match self {

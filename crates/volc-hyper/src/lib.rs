@@ -176,7 +176,7 @@ impl Client {
 
     /// Sends an action once and reads the reply.
     ///
-    /// A success of the call is none of each resource that it names: read the output.
+    /// The call can succeed although it failed for some of the resources that it names: read the output.
     ///
     /// # Errors
     ///

@@ -234,7 +234,7 @@ async fn what_a_connector_fails_with_was_not_sent() {
     let client = Client::with_connector(Broken, endpoint("https://ecs.example"), who());
     let Error::Lost(lost) = client.call(&action()).await.unwrap_err() else { panic!("it is lost") };
     assert_eq!(lost.fate(), Fate::Unsent);
-    assert_eq!(lost.to_string(), "expected a connection to `ecs.example`; nothing was sent");
+    assert_eq!(lost.to_string(), "nothing was sent: expected a connection to `ecs.example`");
     assert_eq!(std::error::Error::source(&lost).unwrap().to_string(), "no way");
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 use serde::{Serialize, Serializer};
+use volc_proto::chain;
 use volc_proto::ecs::{Evidence, Outcome, Report};
 
 /// Exit codes. Where several hold, the first one does.
@@ -12,7 +13,7 @@ use volc_proto::ecs::{Evidence, Outcome, Report};
 pub(crate) enum Exit {
     /// Ctrl-C, or a signal that asks to end.
     Interrupted,
-    /// The command line, or a file that it names, is not right. Nothing was sent.
+    /// The command line, or a file that it names, is not right, or there are too many images. Nothing was deleted.
     Usage,
     /// No request was carried out: credentials, permission, network.
     NothingDone,
@@ -96,13 +97,7 @@ impl Failure {
 /// The error with its sources, in one line.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.error)?;
-        let mut source = self.error.source();
-        while let Some(error) = source {
-            write!(f, ": {error}")?;
-            source = error.source();
-        }
-        Ok(())
+        chain(&*self.error).fmt(f)
     }
 }
 

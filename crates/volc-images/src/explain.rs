@@ -154,7 +154,8 @@ fn hidden(line: String) -> String {
 mod tests {
     use super::*;
 
-    const OURS: &str = "GET\n/\nAction=DeleteImages&ImageIds.1=a&ImageIds.10=b&Version=2020-04-01\nhost:h\nx-date:20230707T105452Z\n\
+    const OURS: &str = "GET\n/\nAction=DeleteImages&ImageIds.1=a&ImageIds.10=b&Version=2020-04-01\n\
+                        host:h\nx-date:20230707T105452Z\n\
                         x-security-token:[session token]\n\nhost;x-date;x-security-token\ne3b0";
 
     fn found(from: &str, to: &str) -> Option<Difference> {

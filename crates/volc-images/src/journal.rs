@@ -140,7 +140,7 @@ fn keep_name(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Why there is no journal. Nothing was sent.
+/// Why there is no journal. This run has deleted nothing.
 #[derive(Debug)]
 pub(crate) enum JournalError {
     Io { path: PathBuf, error: io::Error },

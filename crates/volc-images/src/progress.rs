@@ -7,7 +7,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use volc_proto::ecs::{AttemptOutcome, Event, ImageId, Outcome, Report};
 
-use crate::text::{counted, number, printable};
+use crate::text::{counted, number, printable, wrapped};
 
 /// Shows events. A write that fails is no reason to stop a run.
 #[derive(Debug)]
@@ -78,7 +78,7 @@ impl Progress {
                 bar.set_position(self.settled.len() as u64);
                 // What went wrong stays on the screen above the bar.
                 if outcome.attempt.error.is_some() {
-                    bar.println(text);
+                    self.notes().line(&text);
                 }
             }
             None => self.notes().line(&format!("{text}; {} of {} settled", number(self.settled.len()), number(self.total))),
@@ -100,7 +100,7 @@ pub(crate) struct Notes(Option<ProgressBar>);
 impl Notes {
     pub(crate) fn line(&self, text: &str) {
         match &self.0 {
-            Some(bar) => bar.println(text),
+            Some(bar) => bar.println(wrapped(text)),
             None => {
                 let _ = writeln!(io::stderr(), "{text}");
             }

@@ -40,15 +40,20 @@ pub(crate) fn counted(count: usize, what: &str) -> String {
 /// A paragraph, its first line after `first` and the others after as many blanks.
 pub(crate) fn paragraph(out: &mut dyn Write, first: &str, text: &str) -> io::Result<()> {
     let blanks = " ".repeat(first.chars().count());
-    let options = textwrap::Options::new(WIDTH)
-        .initial_indent(first)
-        .subsequent_indent(&blanks)
-        // A region or an ID stays in one piece.
-        .word_splitter(textwrap::WordSplitter::NoHyphenation);
-    for line in textwrap::wrap(&printable(text), options) {
+    for line in textwrap::wrap(&printable(text), between_words().initial_indent(first).subsequent_indent(&blanks)) {
         writeln!(out, "{}", line.trim_end())?;
     }
     Ok(())
+}
+
+/// The text, with line ends between words where it is too wide.
+pub(crate) fn wrapped(text: &str) -> String {
+    textwrap::fill(text, between_words())
+}
+
+/// A region or an ID stays in one piece.
+fn between_words() -> textwrap::Options<'static> {
+    textwrap::Options::new(WIDTH).word_splitter(textwrap::WordSplitter::NoHyphenation)
 }
 
 /// IDs in as many columns as fit.
@@ -97,6 +102,12 @@ mod tests {
         let text = String::from_utf8(out).unwrap();
         assert!(text.lines().all(|line| line.len() <= WIDTH && !line.ends_with(' ')), "{text}");
         assert!(text.lines().skip(1).all(|line| line.starts_with("         word")), "{text}");
+    }
+
+    #[test]
+    fn a_wide_text_is_broken_between_words() {
+        let text = format!("{} cn-beijing-and-more and on", "x".repeat(70));
+        assert_eq!(wrapped(&text), format!("{}\ncn-beijing-and-more and on", "x".repeat(70)));
     }
 
     #[test]

@@ -143,7 +143,7 @@ fn a_service_that_is_not_there_is_still_4_and_a_plan_still_0() {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let url = format!("http://{nobody}");
     let plan = run(delete_at(&url).arg("image-a")).expect(0).out;
-    assert!(plan.contains("not looked at expected a connection"), "{plan}");
+    assert!(plan.contains("not looked at nothing was sent: expected a connection"), "{plan}");
     run(delete_at(&url).args(["image-a", "--attempts", "1", "--yes"])).expect(4);
     run(delete_at(&url).args(["--older-than", "30d", "--attempts", "1", "--yes"])).expect(4);
 }

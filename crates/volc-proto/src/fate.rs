@@ -18,7 +18,7 @@ impl fmt::Display for Fate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Unsent => "nothing was sent",
-            Self::Unknown => "it may have reached the service",
+            Self::Unknown => "the request may have reached the service",
         })
     }
 }

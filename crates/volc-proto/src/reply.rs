@@ -27,7 +27,7 @@ pub use self::error::{ApiError, ApiErrorKind};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Reply<T> {
-    /// The reply's `Result`. For an action on many resources a success of the call is none of each resource: read it.
+    /// The reply's `Result`. Read it: an action on many resources can succeed although it failed for some of them.
     pub output: T,
     /// What the vendor's support asks for: from the envelope, else from the header `X-Tt-Logid`; `None` where neither has it.
     pub request_id: Option<String>,

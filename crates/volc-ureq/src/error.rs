@@ -153,6 +153,8 @@ impl Lost {
 
 impl fmt::Display for Lost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What caused it follows in a chain: next to the words that it explains.
+        write!(f, "{}: ", self.fate)?;
         let host = &self.host;
         match self.what {
             What::Unconnected => write!(f, "expected a connection to `{host}`")?,
@@ -165,7 +167,7 @@ impl fmt::Display for Lost {
         if let Some((status, excerpt)) = &self.part {
             write!(f, ", got HTTP {} with `{excerpt}`", status.as_u16())?;
         }
-        write!(f, "; {}", self.fate)
+        Ok(())
     }
 }
 

@@ -104,10 +104,10 @@
 //!
 //! # Going on
 //!
-//! Every event of a run can be kept as a line of a journal, and [`Deletion::resume`] goes on from it: `Gone` and `Refused`
-//! stay settled, all else is asked again, an [`Intent`] without an outcome is unclear. A journal belongs to a list, a
-//! snapshot choice, an endpoint and a region, never to a key: temporary credentials change. [`Deletion::retry_left`] does the
-//! same in memory.
+//! Every event of a run can be kept as a line of a journal, and [`Deletion::resume`] goes on from it: `Gone`, `Refused`
+//! and `NotOurs` stay settled, all else is asked again, an [`Intent`] without an outcome is unclear. A journal belongs to a
+//! list, a snapshot choice, an endpoint and a region, never to a key: temporary credentials change.
+//! [`Deletion::retry_left`] does the same in memory.
 //!
 //! # Why the defaults are what they are
 //!

@@ -90,9 +90,9 @@ impl fmt::Display for Evidence {
         f.write_str(match self {
             Self::Acknowledged => "the service accepted the deletion",
             Self::NotFound => "there is no such image in this region and account",
-            Self::SeenAbsent => "it was looked for and is not there any more; if a reply was lost, look at its snapshots",
+            Self::SeenAbsent => "it was looked for and is not there any more",
             Self::AbsentBefore => "it was not there before anything was sent",
-            Self::NotFoundAfterUnclear => "not found after an attempt whose answer was lost; look at its snapshots",
+            Self::NotFoundAfterUnclear => "not found after an attempt whose answer was lost",
         })
     }
 }
