@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use http::Response;
 use volc_proto::ecs::{Outcome, Policy, Step, Stop};
 use volc_tests::machine_story::{Sent, Story, word};
 use volc_tests::machine_wire::{Answer, all, page, refused, with_retry_after};
@@ -219,4 +220,13 @@ fn throttling_slows_the_whole_run() {
     let gap = |n: usize| story.sent[n + 1].at - story.sent[n].at;
     assert!(gap(4) > Duration::ZERO, "without throttling there is no pause at all");
     assert!(gap(40) < gap(4), "accepted replies let it recover");
+}
+
+#[test]
+fn of_two_waits_the_longer_one_is_kept_to() {
+    let mut story = Story::new(1, Policy::default());
+    let sent = story.send();
+    let answer = Response::builder().status(503).header("retry-after", "1").header("retry-after", "50");
+    story.answer(&sent, Answer::Response(answer.body(Vec::new()).unwrap()));
+    assert!(story.send().at >= 50 * SECOND);
 }
