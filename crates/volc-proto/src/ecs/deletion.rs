@@ -49,6 +49,7 @@
 //! | [`Fate::Unsent`](crate::Fate::Unsent): connection refused, no such name | no | yes | `NotDeleted` |
 //! | [`Fate::Unknown`](crate::Fate::Unknown): timeout, reset, cut-off or oversized answer, abandoned | perhaps | yes | `Unclear` |
 //! | a reply to another action: answers got mixed up | perhaps | yes | `Unclear` |
+//! | an error, or a status of failure, beside a `Result` that says something | perhaps | yes, unless 3xx | `Unclear` |
 //! | throttling: 429, `FlowLimitExceeded`, `AccountFlowLimitExceeded` at any status | no | yes, and the whole run slows down | `NotDeleted` |
 //! | `InvalidTimestamp` at any status | no | once, at once; a second one stops the run | `NotDeleted` |
 //! | an error of the call inside 2xx | as the row of its code says; a code that no document has, perhaps | | |
@@ -91,8 +92,9 @@
 //!
 //! With [`Policy::verify`] the machine also reads (`DescribeImages`): first, so that only images of this account are asked
 //! for and those that were never there are told apart; or at the end, until the images in question are seen absent
-//! (`Gone(SeenAbsent)`) or [`Policy::verify_for`] is spent (`Unclear`, seen present). Absent is what a whole answer, with all
-//! its pages, does not list. An image that the service called deleted and that a look sees becomes `Unclear`, and the reason
+//! (`Gone(SeenAbsent)`) or [`Policy::verify_for`] is spent (`Unclear`, seen present). What any
+//! answer lists is there. Absent is what an answer on one page does not list; what is not on the first of several pages is
+//! looked at again, alone, for images that vanish between two pages can push others off both. An image that the service called deleted and that a look sees becomes `Unclear`, and the reason
 //! says so, until another look sees it absent: that is the one outcome that is ever taken back. Where looking is not
 //! permitted, the outcomes stay as they are and [`Report::unverified`] says why; [`Verify::Before`] deletes nothing then.
 //!

@@ -18,7 +18,7 @@ pub enum Outcome {
     Gone(Evidence),
     /// The service will not delete it as it is; it was not asked again.
     Refused(ItemError),
-    /// It is not an image of this account, and it was not asked for.
+    /// It is not an image of this account, and no attempt may have touched it.
     NotOurs(Reason),
     /// It is being copied or exported, or its status forbids deletion for now.
     Busy(ItemError),
