@@ -173,11 +173,7 @@ impl DescribeImages {
     ///
     /// [`EndlessPages`] when the page leads to itself. What was read is then no complete answer.
     pub fn next_page(&self, page: &ImagePage) -> Result<Option<Self>, EndlessPages> {
-        self.after(page.next_token.as_deref())
-    }
-
-    pub(super) fn after(&self, token: Option<&str>) -> Result<Option<Self>, EndlessPages> {
-        match token {
+        match page.next_token.as_deref() {
             None | Some("") => Ok(None),
             token if token == self.next_token.as_deref() => Err(EndlessPages(())),
             Some(token) => Ok(Some(Self { next_token: Some(token.to_owned()), ..self.clone() })),

@@ -153,12 +153,12 @@ impl ApiError {
         self.status
     }
 
-    /// What the vendor's support asks for, as [`Reply::request_id`].
+    /// What the vendor's support asks for, as [`Reply::request_id`](crate::Reply::request_id).
     pub fn request_id(&self) -> Option<&str> {
         self.request_id.as_deref()
     }
 
-    /// The action that the service says it answers, as [`Reply::action`].
+    /// The action that the service says it answers, as [`Reply::action`](crate::Reply::action).
     pub fn action(&self) -> Option<&str> {
         self.action.as_deref()
     }
