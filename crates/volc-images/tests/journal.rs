@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
+#[cfg(unix)]
+use support::gate::Gate;
 use support::*;
 use volc_emulator::{Emulator, Expiry, Fault, When};
 use volc_proto::Credentials;
@@ -276,4 +278,21 @@ fn a_run_that_did_not_begin_since_its_journal_cannot_be_written_is_4() {
     let mut limited = on_full_disk(0, &delete_blindly_at(&emulator.url()));
     let ended = run(limited.args(["image-a", "--yes", "--output", "json", "--journal"]).arg(&journal)).expect(4);
     assert_eq!((&ended.json()["exit_code"], emulator.requests().len()), (&4.into(), 0));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_result_is_told_though_nobody_hears_that_its_journal_could_not_be_written() {
+    let ids = numbered(120);
+    let emulator = emulator(ids.iter().map(String::as_str)).start().unwrap();
+    let gate = Gate::new(emulator.address());
+    let journal = folder().join("journal.jsonl");
+    let mut child = start(&mut unable_to_write_an_answer(&gate.url(), &journal));
+    gate.wait();
+    drop(child.stderr.take());
+    gate.pass();
+    let ended = Ended::from(child.wait_with_output().unwrap()).expect(2);
+    let result = ended.json();
+    assert_eq!((&result["exit_code"], &result["counts"]["gone"]), (&2.into(), &100.into()));
+    assert_eq!((whole_events(&journal), inventory(&emulator).len()), (vec!["begin".to_owned(), "intent".to_owned()], 20));
 }
