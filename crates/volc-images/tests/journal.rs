@@ -189,6 +189,21 @@ fn one_without_its_list_asks_for_it() {
 }
 
 #[test]
+fn one_that_leaves_no_numbers_for_later_attempts_is_refused() {
+    let emulator = second_is_lost();
+    let journal = unfinished(&emulator);
+    let whole = fs::read_to_string(&journal).unwrap();
+    for number in [1_u64 << 53, (1 << 53) - 1, 1 << 52, 1 << 32] {
+        let made_up = whole.replace("\"attempt\":2", &format!("\"attempt\":{number}"));
+        assert_ne!(made_up, whole);
+        fs::write(&journal, &made_up).unwrap();
+        let ended = run(delete_blindly_at(&emulator.url()).args(["--yes", "--resume"]).arg(&journal)).expect(64);
+        assert!(ended.err.contains(&format!("not a leap to {number}")), "{}", ended.err);
+        assert_eq!((fs::read_to_string(&journal).unwrap(), emulator.requests().len()), (made_up, 2));
+    }
+}
+
+#[test]
 fn none_is_kept_where_none_is_wanted() {
     let emulator = emulator(["image-a"]).start().unwrap();
     let state = folder();
