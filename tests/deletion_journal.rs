@@ -308,6 +308,43 @@ fn a_number_that_leaves_none_for_later_attempts_is_refused() {
 }
 
 #[test]
+fn what_a_resumed_run_writes_can_be_resumed_whatever_its_attempts_are_numbered() {
+    let numbered = |kind: &str, number: u64| {
+        let mut journal = story(1).journal();
+        let line = format!(r#"{{"event":"{kind}","attempt":{number},"at":"20231114T221320Z","images":["image-0"]}}"#);
+        journal.extend_from_slice(format!("{line}\n").as_bytes());
+        journal
+    };
+    for kind in ["intent", "look"] {
+        let mut resumed = 0;
+        for exponent in 0..=53 {
+            for number in [(1 << exponent) - 1, 1 << exponent, (1 << exponent) + 1] {
+                let Ok((events, _)) = read_journal(&numbered(kind, number)) else { continue };
+                let deletion = match resume(1, events.clone()) {
+                    Ok(deletion) => deletion,
+                    Err(InvalidJournal::Gap { attempt }) => {
+                        assert_eq!(attempt.to_string(), number.to_string());
+                        continue;
+                    }
+                    Err(other) => panic!("{number}: {other}"),
+                };
+                let mut second = Story::of(deletion);
+                second.events = events;
+                second.begin(&endpoint("cn-beijing"), &who("AKLTfirstfirst1"));
+                let _ = second.run(|_| Answer::Lost);
+                let (events, _) = read_journal(&second.journal()).unwrap();
+                assert!(resume(1, events).is_ok(), "{number}");
+                resumed += 1;
+            }
+        }
+        // Up to 2^24 attempts may have been left out.
+        assert_eq!(resumed, 3 * 25, "{kind}");
+        let (events, _) = read_journal(&numbered(kind, 1 << 53)).unwrap();
+        assert!(matches!(resume(1, events), Err(InvalidJournal::Gap { .. })));
+    }
+}
+
+#[test]
 fn a_resumed_run_has_fresh_attempts_a_fresh_deadline_and_no_stop() {
     let policy = Policy { attempts: 2, deadline: Some(Duration::from_secs(40)), stop_after: 2, ..policy() };
     let mut story = Story::new(3, policy.clone());

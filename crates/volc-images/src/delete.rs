@@ -122,10 +122,10 @@ pub(crate) fn delete(
     let progress = Progress::new(streams.bar, &deletion.report());
     let ran = run(&client, &mut deletion, &SharedJournal::new(journal), progress, request_ids)?;
     let exit = Exit::of(&ran.report, ran.interrupted, ran.nothing_done, arguments.missing_ok);
+    // The run is over: that something cannot be told changes nothing of what it did.
     if let Some(error) = &ran.unwritten {
-        streams.error(&format!("the journal could not be written, and so the run was stopped: {error}"))?;
+        let _ = streams.error(&format!("the journal could not be written, and so the run was stopped: {error}"));
     }
-    // The run is over: that its result cannot be written changes nothing of what it did.
     if let Err(error) = show_result(arguments, &plan, &ran, exit, path.as_deref(), streams) {
         let _ = streams.error(&format!("the result could not be written: {error}"));
     }

@@ -47,10 +47,11 @@ impl<'a> Reader<'a> {
         identity.account_id.ok_or_else(|| Unread::new("expected an account in the answer of GetCallerIdentity"))
     }
 
-    /// All images that pass a filter, each once: every page was read.
+    /// All images that pass a filter, each once: every page was read, and nothing is missing that they count.
     pub(crate) fn images(&self, filter: DescribeImages) -> Result<Vec<Found>, Unread> {
         let mut next = Some(filter.max_results(DescribeImages::MAX_RESULTS).map_err(Unread::new)?);
         let mut all = Vec::new();
+        let mut counted = 0;
         let mut pages = HashSet::new();
         while let Some(filter) = next {
             let mut raw = self.call(&AsSent(&filter))?;
@@ -59,12 +60,23 @@ impl<'a> Reader<'a> {
             if next.is_some() && !pages.insert(page.next_token.clone()) {
                 return Err(Unread::new("expected another page or the end, not pages that were read before"));
             }
-            let raws = raw.get_mut("Images").and_then(Value::as_array_mut).map(std::mem::take).unwrap_or_default();
+            let raws = match raw.get_mut("Images") {
+                Some(Value::Array(raws)) => std::mem::take(raws),
+                None | Some(Value::Null) if page.total_count == Some(0) => Vec::new(),
+                _ => return Err(Unread::new("expected a list of images in the answer")),
+            };
+            if page.images.iter().any(|image| image.image_id.as_ref().is_none_or(String::is_empty)) {
+                return Err(Unread::new("expected the ID of each image in the answer"));
+            }
+            counted = page.total_count.unwrap_or(0).max(counted);
             all.extend(page.images.into_iter().zip(raws).map(|(image, raw)| Found { image, raw }));
         }
         // Pages shift where images come or go meanwhile.
         let mut seen = HashSet::new();
         all.retain(|found| seen.insert(found.image.image_id.clone()));
+        if counted > all.len() as i64 {
+            return Err(Unread::new(format!("expected the {counted} images that the answer counts, not {}", all.len())));
+        }
         Ok(all)
     }
 
@@ -74,7 +86,13 @@ impl<'a> Reader<'a> {
         let mut all = Vec::new();
         while let Some(chunk) = left.pop() {
             match self.images(filter.clone().image_ids(chunk.to_vec()).map_err(Unread::new)?) {
-                Ok(images) => all.extend(images),
+                Ok(images) => {
+                    let asked = |id: &str| chunk.iter().any(|image| image.as_str() == id);
+                    if !images.iter().all(|found| found.image.image_id.as_deref().is_some_and(asked)) {
+                        return Err(Unread::new("expected only images that were asked for in the answer"));
+                    }
+                    all.extend(images);
+                }
                 // One of them does not exist, and the service may say nothing of the others then.
                 Err(error) if error.code() == Some("InvalidImage.NotFound") => {
                     let (first, second) = chunk.split_at(chunk.len() / 2);

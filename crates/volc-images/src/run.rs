@@ -78,13 +78,14 @@ pub(crate) fn run(
     let interrupted = on_interrupt(journal.clone(), progress.notes())?;
     let mut nothing_done = true;
     let ran = client.run_with(deletion, |event| {
-        journal.record(event)?;
+        // What happened has happened, whether or not it can be written down.
         request_ids.learn(event);
         if let Event::Outcome(outcome) = event
             && !outcome.attempt.look
         {
             nothing_done &= outcome.attempt.error.as_ref().is_some_and(was_not_carried_out);
         }
+        journal.record(event)?;
         progress.show(event);
         Ok(if interrupted.load(Ordering::SeqCst) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     });

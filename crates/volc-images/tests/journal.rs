@@ -5,8 +5,12 @@ mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+#[cfg(unix)]
+use std::process::Command;
 
 use serde_json::Value;
+#[cfg(unix)]
+use support::gate::Gate;
 use support::*;
 use volc_emulator::{Emulator, Expiry, Fault, When};
 use volc_proto::Credentials;
@@ -185,6 +189,21 @@ fn one_without_its_list_asks_for_it() {
 }
 
 #[test]
+fn one_that_leaves_no_numbers_for_later_attempts_is_refused() {
+    let emulator = second_is_lost();
+    let journal = unfinished(&emulator);
+    let whole = fs::read_to_string(&journal).unwrap();
+    for number in [1_u64 << 53, (1 << 53) - 1, 1 << 52, 1 << 32] {
+        let made_up = whole.replace("\"attempt\":2", &format!("\"attempt\":{number}"));
+        assert_ne!(made_up, whole);
+        fs::write(&journal, &made_up).unwrap();
+        let ended = run(delete_blindly_at(&emulator.url()).args(["--yes", "--resume"]).arg(&journal)).expect(64);
+        assert!(ended.err.contains(&format!("not a leap to {number}")), "{}", ended.err);
+        assert_eq!((fs::read_to_string(&journal).unwrap(), emulator.requests().len()), (made_up, 2));
+    }
+}
+
+#[test]
 fn none_is_kept_where_none_is_wanted() {
     let emulator = emulator(["image-a"]).start().unwrap();
     let state = folder();
@@ -194,17 +213,44 @@ fn none_is_kept_where_none_is_wanted() {
     assert!(fs::read_dir(state).unwrap().next().is_none());
 }
 
-/// As on a full disk: files may not grow, and the process is told so.
+/// The program as on a full disk: no file grows beyond so many blocks of 512 bytes (1,024 in some shells), and the process
+/// is told so.
+#[cfg(unix)]
+fn on_full_disk(blocks: u32, program: &Command) -> Command {
+    let mut limited = Command::new("sh");
+    limited.args(["-c", &format!(r#"trap "" XFSZ; ulimit -f {blocks}; exec "$0" "$@""#)]);
+    limited.arg(program.get_program()).args(program.get_args());
+    limited.env_clear().envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    limited
+}
+
+/// Two requests' worth of images, about to be deleted where the first answer is too long to be written down.
+#[cfg(unix)]
+fn unable_to_write_an_answer(url: &str, journal: &Path) -> Command {
+    let program = delete_blindly_at(url);
+    // Its beginning and first intent take 3.4 KB, the outcome after them 6 KB.
+    let mut limited = on_full_disk(8, &program);
+    let flags = ["--chunk", "100", "--attempts", "1", "--yes", "--output", "json", "--journal"];
+    limited.args(numbered(120)).args(flags).arg(journal);
+    limited
+}
+
+/// The events of a journal whose last line is torn.
+#[cfg(unix)]
+fn whole_events(journal: &Path) -> Vec<String> {
+    let text = fs::read_to_string(journal).unwrap();
+    let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+    let event = |line: &str| serde_json::from_str::<Value>(line).unwrap()["event"].as_str().unwrap().to_owned();
+    whole.map(event).collect()
+}
+
 #[cfg(unix)]
 #[test]
 fn what_cannot_be_written_down_is_not_sent() {
     let ids = numbered(40);
     let emulator = emulator(ids.iter().map(String::as_str)).start().unwrap();
     let journal = folder().join("journal.jsonl");
-    let program = delete_blindly_at(&emulator.url());
-    let mut limited = std::process::Command::new("sh");
-    limited.args(["-c", r#"trap "" XFSZ; ulimit -f 4; exec "$0" "$@""#]).arg(program.get_program()).args(program.get_args());
-    limited.env_clear().envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let mut limited = on_full_disk(4, &delete_blindly_at(&emulator.url()));
     let flags = ["--chunk", "1", "--yes", "--output", "json", "--journal"];
     let ended = run(limited.args(&ids).args(flags).arg(&journal)).expect(2);
     assert!(ended.err.contains("the journal could not be written, and so the run was stopped"), "{}", ended.err);
@@ -214,4 +260,54 @@ fn what_cannot_be_written_down_is_not_sent() {
     assert_eq!((gone, inventory(&emulator).len()), (emulator.requests().len(), 40 - gone));
     run(delete_blindly_at(&emulator.url()).args(["--yes", "--resume"]).arg(&journal)).expect(0);
     assert!(emulator.images().is_empty());
+}
+
+#[cfg(unix)]
+#[test]
+fn an_answer_that_cannot_be_written_down_counts_all_the_same() {
+    let lost = Fault::Drop { after_deletion: true };
+    for (fault, code, outcome) in [(None, 2, "gone"), (Some(lost), 3, "unclear")] {
+        let ids = numbered(120);
+        let emulator = emulator(ids.iter().map(String::as_str));
+        let emulator = fault.into_iter().fold(emulator, |emulator, fault| emulator.fault(When::requests([1]), fault));
+        let emulator = emulator.start().unwrap();
+        let journal = folder().join("journal.jsonl");
+        let ended = run(&mut unable_to_write_an_answer(&emulator.url(), &journal)).expect(code);
+        assert!(ended.err.contains("the journal could not be written"), "{}", ended.err);
+        assert_eq!(whole_events(&journal), ["begin", "intent"]);
+        let result = ended.json();
+        assert_eq!((&result["exit_code"], &result["counts"][outcome]), (&code.into(), &100.into()));
+        assert_eq!((&result["counts"]["not_deleted"], inventory(&emulator).len()), (&20.into(), 20));
+        if outcome == "gone" {
+            assert_eq!(result["images"][0]["request_id"].as_str(), emulator.requests()[0].request_id.as_deref());
+        }
+        run(delete_blindly_at(&emulator.url()).args(["--yes", "--resume"]).arg(&journal)).expect(0);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_run_that_did_not_begin_since_its_journal_cannot_be_written_is_4() {
+    let emulator = emulator(["image-a"]).start().unwrap();
+    let journal = folder().join("journal.jsonl");
+    let mut limited = on_full_disk(0, &delete_blindly_at(&emulator.url()));
+    let ended = run(limited.args(["image-a", "--yes", "--output", "json", "--journal"]).arg(&journal)).expect(4);
+    assert_eq!((&ended.json()["exit_code"], emulator.requests().len()), (&4.into(), 0));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_result_is_told_though_nobody_hears_that_its_journal_could_not_be_written() {
+    let ids = numbered(120);
+    let emulator = emulator(ids.iter().map(String::as_str)).start().unwrap();
+    let gate = Gate::new(emulator.address());
+    let journal = folder().join("journal.jsonl");
+    let mut child = start(&mut unable_to_write_an_answer(&gate.url(), &journal));
+    gate.wait();
+    drop(child.stderr.take());
+    gate.pass();
+    let ended = Ended::from(child.wait_with_output().unwrap()).expect(2);
+    let result = ended.json();
+    assert_eq!((&result["exit_code"], &result["counts"]["gone"]), (&2.into(), &100.into()));
+    assert_eq!((whole_events(&journal), inventory(&emulator).len()), (vec!["begin".to_owned(), "intent".to_owned()], 20));
 }

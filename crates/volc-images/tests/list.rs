@@ -43,6 +43,50 @@ fn a_list_of_which_a_page_is_missing_is_none() {
 }
 
 #[test]
+fn an_answer_that_proves_nothing_is_no_list() {
+    for result in PROVES_NOTHING {
+        for ids in [&[][..], &["image-a"]] {
+            let emulator = emulator(["image-a"]).fault(When::Always, says(result)).start().unwrap();
+            let ended = list(&emulator, ids).expect(4);
+            assert!(ended.out.is_empty() && ended.err.contains("the images cannot be read: "), "{result}: {ended:?}");
+        }
+    }
+    for result in NONE_THERE {
+        let emulator = emulator(["image-a"]).fault(When::requests([1]), says(result)).start().unwrap();
+        assert_eq!(list(&emulator, &[]).expect(0).out, "0 images, 0 GiB\n");
+    }
+}
+
+#[test]
+fn fewer_images_than_any_page_counts_are_no_list() {
+    let first = r#"{"Images":[{"ImageId":"image-a"}],"NextToken":"more","TotalCount":2}"#;
+    let cases = [
+        (r#"{"Images":[{"ImageId":"image-b"}]}"#, Some(["image-a", "image-b"])),
+        (r#"{"Images":[{"ImageId":"image-b"}],"TotalCount":1}"#, Some(["image-a", "image-b"])),
+        (r#"{"Images":[]}"#, None),
+        (r#"{"Images":[{"ImageId":"image-a"}],"TotalCount":2}"#, None),
+        (r#"{"Images":[{"ImageId":"image-b"}],"TotalCount":3}"#, None),
+    ];
+    for (second, all) in cases {
+        let emulator = emulator([]).fault(When::requests([1]), says(first)).fault(When::requests([2]), says(second));
+        let emulator = emulator.start().unwrap();
+        match all {
+            Some(all) => assert_eq!(ids(&emulator, &[]), all),
+            None => assert!(list(&emulator, &[]).expect(4).err.contains("images that the answer counts"), "{second}"),
+        }
+        assert_eq!(emulator.requests().len(), 2);
+    }
+}
+
+#[test]
+fn images_that_nobody_asked_for_are_no_answer() {
+    let other = says(r#"{"Images":[{"ImageId":"image-b"}],"TotalCount":1}"#);
+    let emulator = emulator(["image-a"]).fault(When::requests([1]), other).start().unwrap();
+    let ended = list(&emulator, &["image-a"]).expect(4);
+    assert!(ended.err.contains("expected only images that were asked for"), "{}", ended.err);
+}
+
+#[test]
 fn every_filter_reaches_the_service() {
     let images = [
         Image::new("image-windows").os_type(OsType::Windows).platform("Windows Server"),

@@ -86,6 +86,33 @@ fn who_may_not_look_is_told_so_in_the_plan_and_deletes_all_the_same() {
 }
 
 #[test]
+fn an_answer_that_proves_nothing_shows_no_image_absent() {
+    let answered = |result: &str| {
+        let emulator = some().fault(When::requests([2]), says(result)).start().unwrap();
+        let plan = run(delete_at(&emulator.url()).args(["image-a", "--output", "json"])).expect(0).json();
+        (plan["looked"] == true, plan["images"][0].get("seen").cloned(), plan["not_looked"].as_str().map(str::to_owned))
+    };
+    let other = r#"{"Images":[{"ImageId":"image-b"}]}"#;
+    for result in PROVES_NOTHING.into_iter().chain([other]) {
+        let (looked, seen, why) = answered(result);
+        assert!(!looked && seen.is_none() && why.is_some_and(|why| why.contains("expected")), "{result}");
+    }
+    for result in NONE_THERE {
+        assert_eq!(answered(result), (true, Some(json!(null)), None), "{result}");
+    }
+}
+
+#[test]
+fn an_answer_that_proves_nothing_is_nothing_to_select_from() {
+    for result in PROVES_NOTHING {
+        let emulator = some().fault(When::from(2), says(result)).start().unwrap();
+        let ended = run(delete_at(&emulator.url()).args(["--name-prefix", "golden", "--yes"])).expect(4);
+        assert!(ended.out.is_empty() && ended.err.contains("the images to select from cannot be read"), "{result}: {ended:?}");
+        assert_eq!(emulator.images().len(), 3);
+    }
+}
+
+#[test]
 fn whoever_does_not_want_a_look_gets_none() {
     let emulator = some().start().unwrap();
     run(delete_at(&emulator.url()).args(IDS).arg("--no-look")).expect(0);

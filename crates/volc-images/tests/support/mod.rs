@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use volc_emulator::{Builder, Emulator, Image};
+use volc_emulator::{Builder, Emulator, Fault, Image};
 use volc_proto::Credentials;
 
 pub const KEY: &str = "AKLTZXhhbXBsZQexample";
@@ -26,6 +26,31 @@ pub fn who() -> Credentials {
 pub fn emulator<'a>(ids: impl IntoIterator<Item = &'a str>) -> Builder {
     Emulator::builder().credentials(who()).images(ids.into_iter().map(Image::new))
 }
+
+/// The service answers with this `Result`.
+pub fn says(result: &str) -> Fault {
+    let body = format!(r#"{{"ResponseMetadata":{{"RequestId":"1"}},"Result":{result}}}"#);
+    Fault::Answer { status: 200, body, content_type: Some("application/json".to_owned()), after_deletion: false }
+}
+
+/// Answers of `DescribeImages` that do not show which images there are.
+pub const PROVES_NOTHING: [&str; 11] = [
+    "null",
+    "{}",
+    r#"{"Images":null}"#,
+    r#"{"Images":null,"TotalCount":1}"#,
+    r#"{"TotalCount":1}"#,
+    r#"{"Images":[],"TotalCount":1}"#,
+    r#"{"Images":{},"TotalCount":0}"#,
+    r#"{"images":[{"ImageId":"image-a"}],"TotalCount":1}"#,
+    r#"{"Images":[{"imageId":"image-a"}]}"#,
+    r#"{"Images":[{"ImageId":""}],"TotalCount":1}"#,
+    r#"{"Images":[],"nextToken":"more","TotalCount":1}"#,
+];
+
+/// Answers that show that there is none.
+pub const NONE_THERE: [&str; 4] =
+    [r#"{"Images":[]}"#, r#"{"Images":[],"TotalCount":0}"#, r#"{"Images":null,"TotalCount":0}"#, r#"{"TotalCount":0}"#];
 
 /// `image-00000`, `image-00001`, …
 pub fn numbered(images: usize) -> Vec<String> {

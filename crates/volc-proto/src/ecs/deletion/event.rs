@@ -241,6 +241,11 @@ pub enum InvalidJournal {
         /// The image that the list does not have.
         id: ImageId,
     },
+    /// The number of an attempt is too far from those before it.
+    Gap {
+        /// The attempt.
+        attempt: AttemptId,
+    },
 }
 
 impl fmt::Display for InvalidJournal {
@@ -250,6 +255,9 @@ impl fmt::Display for InvalidJournal {
             Self::Begin => f.write_str("expected a journal that begins with a `begin` event of version 1"),
             Self::Other { what } => write!(f, "expected a journal of the same {what}"),
             Self::Image { id } => write!(f, "expected only images of the list in the journal, not `{id}`"),
+            Self::Gap { attempt } => {
+                write!(f, "expected attempts in the journal that go on being numbered, not a leap to {attempt}")
+            }
         }
     }
 }

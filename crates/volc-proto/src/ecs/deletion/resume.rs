@@ -9,6 +9,10 @@ use super::outcome::{Outcome, Reason, ReasonKind};
 use crate::ecs::delete_images::ImageId;
 use crate::fate::Fate;
 
+/// How far the number of an attempt may be from those before it. A run counts by one, and no journal leaves out so many
+/// attempts. The highest number that can be read is 2^29 such steps away, so that a run which was resumed cannot come to it.
+const MAX_GAP: u64 = 1 << 24;
+
 impl Deletion {
     pub(super) fn replay(&mut self, events: impl IntoIterator<Item = Event>) -> Result<(), InvalidJournal> {
         let places: HashMap<ImageId, usize> =
@@ -35,9 +39,9 @@ impl Deletion {
                     self.records.extend(std::mem::take(&mut open).into_values().map(|intent| unanswered(intent, &lost)));
                 }
                 Event::Wait { .. } => {}
-                Event::Look(look) => self.next_attempt = self.next_attempt.max(look.attempt.0.saturating_add(1)),
+                Event::Look(look) => self.count(look.attempt)?,
                 Event::Intent(intent) => {
-                    self.next_attempt = self.next_attempt.max(intent.attempt.0.saturating_add(1));
+                    self.count(intent.attempt)?;
                     // Unclear, unless an outcome follows that says otherwise.
                     for id in &intent.images {
                         self.learn(&places, id, Outcome::Unclear(lost.clone()), false)?;
@@ -58,6 +62,15 @@ impl Deletion {
         }
         self.records.extend(open.into_values().map(|intent| unanswered(intent, &lost)));
         self.retry_left();
+        Ok(())
+    }
+
+    /// Attempts go on being numbered.
+    fn count(&mut self, attempt: AttemptId) -> Result<(), InvalidJournal> {
+        if attempt.0.saturating_sub(self.next_attempt) > MAX_GAP {
+            return Err(InvalidJournal::Gap { attempt });
+        }
+        self.next_attempt = self.next_attempt.max(attempt.0 + 1);
         Ok(())
     }
 
