@@ -12,11 +12,11 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::hint::black_box;
-use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use http::Response;
 use sha2::{Digest, Sha256};
+use volc_benches::callgrind::{self, Counts};
 use volc_benches::{Caller, Loopback, Signing, Verdicts, answer, ids, reply, waiting};
 use volc_proto::ecs::{AttemptId, Deletion};
 
@@ -60,9 +60,9 @@ fn main() -> ExitCode {
         return ExitCode::from(69);
     }
     let toolchain = toolchain();
-    let measured: Vec<(String, Counts)> =
+    let measured: Vec<(String, (Counts, u64))> =
         CASES.iter().map(|(name, images, _)| (format!("{name}/{images}"), measure(name, *images))).collect();
-    let per_block = measured.last().map_or(1, |(_, hash)| hash.compression / 64);
+    let per_block = measured.last().map_or(1, |(_, (hash, _))| hash.compression / 64);
 
     let recorded = fs::read_to_string(RECORDED).unwrap_or_default();
     let judged = recorded.lines().next() == Some(&format!("# {toolchain}"));
@@ -74,22 +74,21 @@ fn main() -> ExitCode {
     let mut table = format!("# {toolchain}\n");
     let mut crept = false;
     println!("{:22} {:>14} {:>8} {:>12} {:>10} {:>10}", "", "instructions", "blocks", "allocations", "goal", "recorded");
-    for ((name, counts), (.., goal)) in measured.iter().zip(CASES).take(CASES.len() - 1) {
-        let (outside, blocks) = (counts.total - counts.compression, counts.compression / per_block);
+    for ((name, (counts, allocations)), (.., goal)) in measured.iter().zip(CASES).take(CASES.len() - 1) {
+        let (outside, blocks) = (counts.outside(), counts.compression / per_block);
         let before = recorded.get(name.as_str());
         let more = before.is_some_and(|before| outside as f64 > *before as f64 * SLACK);
         crept |= more;
         let shown = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
         println!(
-            "{name:22} {outside:>14} {blocks:>8} {:>12} {:>10} {:>10}{}",
-            counts.allocations,
+            "{name:22} {outside:>14} {blocks:>8} {allocations:>12} {:>10} {:>10}{}",
             shown((goal > 0).then_some(goal)),
             shown(before.copied()),
             if more { "  more than before" } else { "" }
         );
         // How often a socket is read depends on who was faster: calls are counted and not judged.
         if !name.starts_with("call-") {
-            let _ = writeln!(table, "{name}\t{outside}\t{blocks}\t{}", counts.allocations);
+            let _ = writeln!(table, "{name}\t{outside}\t{blocks}\t{allocations}");
         }
     }
     if arguments.iter().any(|argument| argument == "--record") {
@@ -102,13 +101,6 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS
-}
-
-#[derive(Debug, Default)]
-struct Counts {
-    total: u64,
-    compression: u64,
-    allocations: u64,
 }
 
 /// What is counted, and nothing around it.
@@ -170,61 +162,20 @@ fn subject(name: &str, images: usize) {
     println!("{}", allocations.count_total);
 }
 
-fn measure(name: &str, images: usize) -> Counts {
+/// The counts, and the allocations.
+fn measure(name: &str, images: usize) -> (Counts, u64) {
     let function = match name {
         "sign" => "instructions::measured_sign",
         "hash" => "instructions::measured_hash",
         call if caller(call).is_some() => "instructions::measured_call",
         _ => "instructions::measured_answer",
     };
-    let file = std::env::temp_dir().join(format!("volc-callgrind-{}-{name}-{images}", std::process::id()));
-    let output = Command::new("valgrind")
-        .args(["--quiet", "--tool=callgrind", &format!("--toggle-collect={function}")])
-        .arg(format!("--callgrind-out-file={}", file.display()))
-        .arg(std::env::current_exe().expect("this program has a path"))
-        .args(["--subject", name, &images.to_string()])
-        .output()
-        .expect("valgrind was started before");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let mut counts = read(&file);
+    let (mut counts, printed) = callgrind::count(function, &["--subject", name, &images.to_string()]);
     if caller(name).is_some() {
         counts.total /= CALLS as u64;
         counts.compression /= CALLS as u64;
     }
-    let _ = fs::remove_file(&file);
-    let allocations = String::from_utf8_lossy(&output.stdout).trim().parse().expect("the subject prints a number");
-    Counts { allocations, ..counts }
-}
-
-/// Adds up callgrind's file: its total, and the own cost of the compression function.
-fn read(file: &Path) -> Counts {
-    let text = fs::read_to_string(file).expect("callgrind has written its file");
-    let mut names: HashMap<&str, &str> = HashMap::new();
-    let (mut counts, mut compressing, mut called) = (Counts::default(), false, false);
-    for line in text.lines() {
-        if let Some(total) = line.strip_prefix("totals: ").or_else(|| line.strip_prefix("summary: ")) {
-            counts.total = total.trim().parse().expect("one number");
-        } else if let Some((key, value)) = line.split_once('=') {
-            // `fn=(7) name` names a function for the first time, `fn=(7)` again; `cfn=` may be the first as well.
-            if key == "fn" || key == "cfn" {
-                let (id, name) = value.split_once(' ').unwrap_or((value, ""));
-                if !name.is_empty() {
-                    names.insert(id, name);
-                }
-                if key == "fn" {
-                    compressing = names.get(id).is_some_and(|name| name.contains("sha256") && name.contains("compress"));
-                }
-            }
-            called = key == "calls";
-        } else if line.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '*')) {
-            // The line after `calls=` is the callee's cost, which is in its own lines as well.
-            if compressing && !std::mem::take(&mut called) {
-                counts.compression += line.split_whitespace().nth(1).and_then(|cost| cost.parse::<u64>().ok()).unwrap_or(0);
-            }
-            called = false;
-        }
-    }
-    counts
+    (counts, printed.trim().parse().expect("the subject prints a number"))
 }
 
 fn toolchain() -> String {

@@ -1,5 +1,6 @@
 //! What is measured, once for wall time and for instructions.
 
+pub mod callgrind;
 mod calls;
 mod server;
 

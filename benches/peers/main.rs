@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use volc_benches::Loopback;
 use volc_peers::sign::signers;
+use volc_peers::versioned;
 
 use crate::python::Python;
 
@@ -97,15 +98,4 @@ fn allocations() -> Vec<String> {
     let output = Command::new(here.with_file_name("allocations")).output().expect("it was built with this one");
     let text = String::from_utf8(output.stdout).expect("text");
     text.lines().filter_map(|line| line.split_once('\t')).map(|(_, counts)| counts.replace('\t', " | ")).collect()
-}
-
-/// With the version that the lock file has; our own crates have none worth a mention.
-fn versioned(name: &str) -> String {
-    let (package, _) = name.split_once(',').unwrap_or((name, ""));
-    let entry = format!("name = \"{package}\"\nversion = \"");
-    let locked = include_str!("Cargo.lock").split_once(&entry).and_then(|(_, rest)| rest.split_once('"'));
-    match locked {
-        Some((version, _)) if !package.starts_with("volc-") => name.replacen(package, &format!("{package} {version}"), 1),
-        _ => name.to_owned(),
-    }
 }

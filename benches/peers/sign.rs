@@ -16,8 +16,10 @@ use volc_proto::{Credentials, Endpoint, Region};
 
 /// A key that nobody has.
 pub const KEY: (&str, &str) = ("AKLTFAKEkeyOfTheBenchmarksThatNobodyHasAaaaaaaa", "ZmFrZS1zZWNyZXQtb2YtdGhlLWJlbmNobWFya3M=");
-const REGION: &str = "cn-beijing";
-const URL: &str = "https://ecs.cn-beijing.volcengineapi.com/";
+/// The region of all.
+pub const REGION: &str = "cn-beijing";
+/// Its service.
+pub const URL: &str = "https://ecs.cn-beijing.volcengineapi.com/";
 
 /// A signer's name, and one signature by it.
 pub type Signer = (&'static str, Box<dyn Fn()>);
@@ -25,7 +27,8 @@ pub type Signer = (&'static str, Box<dyn Fn()>);
 /// All of them, volc-proto first. Each takes the time itself, as it does in a call.
 ///
 /// aws-sigv4 signs as for an AWS service, reqsign as for an object of TOS; rusty-s3 presigns a URL of S3, and its body is not
-/// hashed. volcengine-rs is not among them: it signs nothing that it does not send at once.
+/// hashed. volcengine-rs is not among them: it signs nothing that it does not send at once (see
+/// instructions.rs).
 ///
 /// # Panics
 ///
