@@ -9,7 +9,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::json::{Blank, Integer, Text};
-use crate::shown::{MAX_NAME, clipped, message, printable};
+use crate::shown::{message, name, printable};
 
 /// `Error`, of a call or of one resource. Services write null, `{}` or empty strings for none.
 #[derive(Default)]
@@ -90,11 +90,12 @@ impl<'a> ErrorBody<'a> {
         Self { code, message, ..Self::default() }
     }
 
-    pub(crate) fn code(&self) -> &str {
-        clipped(&self.code, MAX_NAME)
+    /// Fit to be shown: neither long nor with a secret in it.
+    pub(crate) fn code(&self) -> String {
+        name(&self.code)
     }
 
-    /// Fit to be shown: neither long nor with a secret in it.
+    /// Fit to be shown, as the code.
     pub(crate) fn message(&self) -> String {
         message(&self.message)
     }
@@ -131,7 +132,7 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    /// `Code`, as the service wrote it: `InvalidAccessKey`.
+    /// `Code`: `InvalidAccessKey`. As the service wrote it, but for what may be a secret.
     pub fn code(&self) -> &str {
         &self.code
     }
@@ -141,7 +142,7 @@ impl ApiError {
         self.code_number
     }
 
-    /// `Message`, with the middle of access key IDs left out.
+    /// `Message`, with the middle of access key IDs and words that may be a secret left out.
     pub fn message(&self) -> &str {
         &self.message
     }
