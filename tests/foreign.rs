@@ -256,8 +256,9 @@ fn a_naughty_string_in_a_reply_stays_on_its_line() {
         let shown = match parse::<DeleteImages>(&Response::builder().status(400).body(refused).expect("a response")) {
             // Empty texts say nothing of an error.
             Err(ReplyError::Api(error)) => {
-                // Long ones are cut off, and what may be a secret is masked in the message.
-                assert!(string.starts_with(error.code()) && !error.code().is_empty(), "{string:?}: {error}");
+                // Long ones are cut off, and a word as long as a signature is masked.
+                let masked = error.code() == "…" && string.len() >= 64;
+                assert!(masked || string.starts_with(error.code()) && !error.code().is_empty(), "{string:?}: {error}");
                 error.to_string()
             }
             Err(ReplyError::Unreadable(error)) if string.is_empty() => error.to_string(),

@@ -242,3 +242,33 @@ fn a_reply_that_repeats_the_key_id_shows_it_masked() {
         assert!(error.to_string().contains("AKLT****nary"), "{error}");
     }
 }
+
+#[test]
+fn a_reply_that_repeats_a_request_shows_no_secret_of_it() {
+    let pieces = ["STS2LWHsEb8QJHx7szKHr25w0x1At3INrE", "R3QEjufIMNj0qdAIJNMAS6CRHaW0Kpnt", "pUqEPoudkW853VCYQUwPLii1KOc2Wj"];
+    let (token, signature) = (pieces.concat(), "0123456789abcdef".repeat(4));
+    let mut canaries = Canaries { secrets: pieces.map(str::to_owned).to_vec() };
+    canaries.hide(KEY_ID);
+    canaries.hide(&signature[..8]);
+    let cut_off = |blanks: usize| {
+        let token = "A".repeat(1_900 + blanks);
+        format!("bad request\nx-security-token: {token}\nauthorization: HMAC-SHA256 Credential={KEY_ID}, Signature={signature}\n")
+    };
+    let bodies = [
+        format!(r#"{{"ResponseMetadata":{{"Error":{{"Code":"InvalidAccessKey.{KEY_ID}"}}}}}}"#),
+        format!(r#"{{"ResponseMetadata":{{"RequestId":"{token}","Action":"{token}","Error":{{"Code":"{token}"}}}}}}"#),
+        format!(r#"{{"ErrorCode":"{token}","Message":"{token}"}}"#),
+        format!(r#"{{"error":"key:\n{KEY_ID}"}}"#),
+        format!("Credential%3D{KEY_ID} is wrong"),
+        format!(r"\u0022{KEY_ID}\u0022"),
+        pieces.join(r"\/"),
+        pieces.join(r"\u002B"),
+        pieces.join("&#43;"),
+    ];
+    for body in bodies.into_iter().chain((0..150).map(cut_off)) {
+        let response = Response::builder().status(400).header("x-tt-logid", &token).body(body).unwrap();
+        let error = parse::<DeleteImages>(&response).unwrap_err();
+        canaries.error(&error);
+        canaries.debug(&error.request_id());
+    }
+}

@@ -142,12 +142,29 @@ fn is_token(line: &str) -> bool {
     line.starts_with("x-security-token:")
 }
 
-/// A token stands in the texts of others in full.
+/// How the names of secrets end, in lower case: `X-Signature` in a query, `Signature` in an `Authorization`.
+const SECRETS: [&str; 4] = ["authorization", "credential", "security-token", "signature"];
+
+/// Secrets stand in the texts of others in full: each is left out, with what follows it up to the next `&`.
 fn hidden(line: String) -> String {
-    match line.split_once([':', '=']) {
-        Some((name, _)) if name.eq_ignore_ascii_case("x-security-token") => format!("{name}: {}", Signature::HIDDEN_TOKEN),
-        _ => line,
-    }
+    let parts = line.split('&').map(|part| match secret_in(part) {
+        Some(at) => format!("{}[hidden]", &part[..at]),
+        None => part.to_owned(),
+    });
+    parts.collect::<Vec<_>>().join("&")
+}
+
+/// Where a secret begins.
+fn secret_in(part: &str) -> Option<usize> {
+    let lower = part.to_ascii_lowercase();
+    let names = SECRETS.iter().flat_map(|name| lower.match_indices(name));
+    let values = names.filter_map(|(at, name)| {
+        let value = part[at + name.len()..].trim_start_matches([' ', '\t', '"']).strip_prefix([':', '='])?;
+        Some(part.len() - value.len())
+    });
+    // The beginning of a key ID, which is the same for all.
+    let key_ids = ["AKLT", "AKTP"].iter().filter_map(|start| Some(part.find(start)? + start.len()));
+    values.chain(key_ids).min()
 }
 
 #[cfg(test)]
@@ -190,6 +207,40 @@ mod tests {
         let found =
             difference(&OURS.replace("x-security-token:[session token]\n", ""), &OURS.replace("[session token]", "hunter2"));
         assert!(!format!("{found:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn no_secret_of_the_other_side_is_shown_wherever_it_stands() {
+        for (theirs, shown) in [
+            (
+                "/?Action=A&X-Security-Token=hunter2&X-Signature=hunter2",
+                "/?Action=A&X-Security-Token=[hidden]&X-Signature=[hidden]",
+            ),
+            ("GET /?x-signature=hunter2 HTTP/1.1", "GET /?x-signature=[hidden]"),
+            ("X-Credential=AKLThunter2%2F20230707&X-Date=now", "X-Credential=[hidden]&X-Date=now"),
+            ("X-Security-Token : hunter2", "X-Security-Token :[hidden]"),
+            (r#"{"X-Security-Token": "hunter2"}"#, r#"{"X-Security-Token":[hidden]"#),
+            ("authorization:HMAC-SHA256 Credential=AKLThunter2, Signature=hunter2", "authorization:[hidden]"),
+            ("HMAC-SHA256 SignedHeaders=host, Signature=hunter2", "HMAC-SHA256 SignedHeaders=host, Signature=[hidden]"),
+            ("AccessKeyId=AKLThunter2&Version=1", "AccessKeyId=AKLT[hidden]&Version=1"),
+            ("key é AKTPhunter2", "key é AKTP[hidden]"),
+        ] {
+            assert_eq!(hidden(theirs.to_owned()), shown);
+            let found = difference(OURS, &format!("GET\n{theirs}\n")).unwrap();
+            assert!(!format!("{found:?}").contains("hunter2"), "{found:?}");
+            let found = difference(OURS, &format!("GET\n/\n{theirs}\n")).unwrap();
+            assert!(!format!("{found:?}").contains("hunter2"), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_secret_is_shown() {
+        for line in OURS.lines().filter(|line| !is_token(line)) {
+            assert_eq!(hidden(line.to_owned()), line);
+        }
+        for line in ["X-SignedQueries=X-Credential;X-Date;X-Security-Token&X-SignedHeaders=host", "SignatureVersion=1&a=b"] {
+            assert_eq!(hidden(line.to_owned()), line);
+        }
     }
 
     #[test]

@@ -79,14 +79,21 @@ pub(crate) fn shell(path: &Path) -> String {
     if plain { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
-/// What another side wrote, without characters that move a terminal's cursor or change its colour.
+/// What another side wrote, without characters that move a terminal's cursor, change its colour, end a line or turn the
+/// direction of what follows.
 pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+    let steers = |c| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().map(|c| if c.is_control() || steers(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_another_side_wrote_steers_no_terminal() {
+        assert_eq!(printable("a\u{1b}[2J\u{202e}b\u{2028}c\u{2066}镜像"), "a\u{fffd}[2J\u{fffd}b\u{fffd}c\u{fffd}镜像");
+    }
 
     #[test]
     fn digits_stand_in_threes() {

@@ -57,6 +57,8 @@ fn what_another_side_printed_is_compared() {
     let found = compared(&theirs.replace("host:open.volcengineapi.com", "host:ecs.cn-beijing.volcengineapi.com"), 1);
     assert!(found.contains("line 4, the headers:\n  ours    host:open.volcengineapi.com\n"), "{found}");
     assert!(!found.contains("hunter3"));
+    let found = compared("GET\n/?Action=DeleteImages&X-Security-Token=STScanarytoken&X-Signature=0123\n", 1);
+    assert!(found.contains("theirs  /?Action=DeleteImages&X-Security-Token=[hidden]&X-Signature=[hidden]\n"), "{found}");
 }
 
 #[test]

@@ -16,7 +16,7 @@ use serde_json::error::Category;
 
 use crate::action::Action;
 use crate::json::{Blank, Object, Text};
-use crate::shown::{MAX_NAME, clipped, excerpt};
+use crate::shown::{excerpt, name};
 
 mod error;
 
@@ -114,13 +114,13 @@ impl<'de, R: Deserialize<'de>> Envelope<'de, R> {
     fn request_id(&self, headers: &HeaderMap) -> Option<String> {
         let metadata = self.metadata.as_ref().map(|Object(metadata)| metadata);
         let mut ids = metadata.into_iter().flat_map(|metadata| [&metadata.request_id, &metadata.request_id_upper]);
-        let id = ids.find(|id| !id.is_empty()).map(|id| clipped(id, MAX_NAME).to_owned());
+        let id = ids.find(|id| !id.is_empty()).map(|id| name(id));
         id.or_else(|| log_id(headers))
     }
 
     fn action(&self) -> Option<String> {
         let Object(Metadata { action, .. }) = self.metadata.as_ref()?;
-        (!action.is_empty()).then(|| clipped(action, MAX_NAME).to_owned())
+        (!action.is_empty()).then(|| name(action))
     }
 }
 
@@ -137,7 +137,7 @@ impl Envelope<'_, Blank> {
             _ => ErrorBody::new(take(&mut self.simple_code), take(&mut self.simple_message)),
         });
         Some(ApiError {
-            code: error.code().to_owned(),
+            code: error.code(),
             message: error.message(),
             code_number: error.code_number.map(NonZero::get),
             status,
@@ -192,7 +192,7 @@ pub(crate) fn request_id_of(response: &Response<impl AsRef<[u8]>>) -> Option<Str
 
 fn log_id(headers: &HeaderMap) -> Option<String> {
     let id = headers.get("x-tt-logid")?.to_str().ok()?;
-    (!id.is_empty()).then(|| clipped(id, MAX_NAME).to_owned())
+    (!id.is_empty()).then(|| name(id))
 }
 
 /// An answer that does not say what the action did: a proxy's page, an empty or cut-off body, a redirect.
@@ -389,11 +389,21 @@ mod tests {
             format!(r#"{{"ResponseMetadata":{{"Error":{{"Code":"X","Message":"{cut}"}}}}}}"#),
             format!(r#"{{"ResponseMetadata":{{"Error":{{"Code":"X","Message":"x-security-token:{token}"}}}}}}"#),
             format!(r#"{{"ResponseMetadata":{{"Error":"key AKLTcanarycanary token {token}"}}}}"#),
+            r#"{"ResponseMetadata":{"Error":{"Code":"InvalidAccessKey.AKLTcanarycanary"}}}"#.to_owned(),
+            format!(r#"{{"ResponseMetadata":{{"RequestId":"{token}","Action":"{token}","Error":{{"Code":"{token}"}}}}}}"#),
+            format!(r#"{{"ErrorCode":"{token}"}}"#),
         ] {
             let error = error(400, &body);
             let shown = format!("{error} {error:?} {}", crate::chain(&error));
             assert!(!shown.contains("STSeyJ") && !shown.contains("canarycanary"), "{shown}");
         }
+    }
+
+    #[test]
+    fn a_request_id_is_shown_whole() {
+        let id = "202401120716064396688F6B01A82443A0";
+        let body = format!(r#"{{"ResponseMetadata":{{"RequestId":"{id}","Error":{{"Code":"AccessDenied"}}}}}}"#);
+        assert_eq!(error(403, &body).request_id(), Some(id));
     }
 
     #[test]

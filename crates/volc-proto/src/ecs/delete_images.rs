@@ -291,7 +291,8 @@ pub struct ItemError {
 }
 
 impl ItemError {
-    /// `Code`, as the service wrote it, 128 bytes at most: `InvalidImage.Shared`. Empty where there is only a message.
+    /// `Code`: `InvalidImage.Shared`. As the service wrote it, 128 bytes at most, but for what may be a secret. Empty where
+    /// there is only a message.
     pub fn code(&self) -> &str {
         &self.code
     }

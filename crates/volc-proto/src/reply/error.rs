@@ -9,7 +9,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::json::{Blank, Integer, Text};
-use crate::shown::{MAX_NAME, clipped, message, printable};
+use crate::shown::{message, name, printable};
 
 /// `Error`, of a call or of one resource. Services write null, `{}` or empty strings for none.
 #[derive(Default)]
@@ -90,11 +90,12 @@ impl<'a> ErrorBody<'a> {
         Self { code, message, ..Self::default() }
     }
 
-    pub(crate) fn code(&self) -> &str {
-        clipped(&self.code, MAX_NAME)
+    /// Fit to be shown: neither long nor with a secret in it.
+    pub(crate) fn code(&self) -> String {
+        name(&self.code)
     }
 
-    /// Fit to be shown: neither long nor with a secret in it.
+    /// Fit to be shown, as the code.
     pub(crate) fn message(&self) -> String {
         message(&self.message)
     }
@@ -132,7 +133,8 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    /// `Code`, as the service wrote it, 128 bytes at most: `InvalidAccessKey`. Empty where there is only a message.
+    /// `Code`: `InvalidAccessKey`. As the service wrote it, 128 bytes at most, but for what may be a secret. Empty where there is
+    /// only a message.
     pub fn code(&self) -> &str {
         &self.code
     }

@@ -12,7 +12,7 @@ use crate::action::Action;
 use crate::ecs::delete_images::{Detail, ImageId, ItemError, ItemErrorKind, Output, SharedErrors};
 use crate::json::{List, Object};
 use crate::reply::{ApiError, ApiErrorKind, ReplyError, parse_as};
-use crate::shown::clipped;
+use crate::shown::{clipped, name};
 
 /// What became of a whole attempt.
 #[derive(Debug, PartialEq)]
@@ -172,6 +172,7 @@ fn per_image(asked: &[&ImageId], output: &Output<'_>) -> Meaning {
     let mut known: Vec<&str> = asked.iter().map(|id| id.as_str()).collect();
     known.sort_unstable();
     foreign.retain(|id| known.binary_search(&id.as_str()).is_err());
+    foreign.iter_mut().for_each(|id| *id = name(id));
     Meaning::Images { verdicts, foreign }
 }
 
