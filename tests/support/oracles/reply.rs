@@ -82,22 +82,29 @@ fn check_details(text: &str, output: &DeleteImagesOutput) {
     let Ok(value) = serde_json::from_str::<Value>(text) else { return };
     assert!(value["ResponseMetadata"].is_object(), "{text}");
     assert!(value["Result"].is_object() || value["Result"].is_null(), "{text}");
-    let error = &value["ResponseMetadata"]["Error"];
-    assert!([&error["Code"], &error["Message"]].iter().all(|said| said.as_str().is_none_or(str::is_empty)), "{text}");
+    let errors = [error_in(&value["ResponseMetadata"]), error_in(&value)];
+    let said = errors.iter().flat_map(|error| [&error["Code"], &error["Message"]]);
+    let simple = ["ErrorCode", "errorCode", "errorcode"].map(|name| &value[name]);
+    assert!(said.chain(simple).all(|said| said.as_str().is_none_or(str::is_empty)), "{text}");
     let details = value.pointer("/Result/OperationDetails").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     assert_eq!(output.operation_details.len(), details.len(), "{text}");
     for (read, written) in output.operation_details.iter().zip(details) {
         let (text, error) = (|value: &Value| value.as_str().unwrap_or_default().to_owned(), read.error.as_ref());
         let id = (read.image_id.as_deref().unwrap_or_default(), text(&written["ImageId"]));
-        let code = (error.map_or("", |error| error.code()), text(&written["Error"]["Code"]));
+        let code = (error.map_or("", |error| error.code()), text(&error_in(written)["Code"]));
         for ((read, written), masked) in [(id, false), (code, true)] {
             let cut = read.len() >= 125 && written.starts_with(read);
             assert!(read == written || cut || masked && is_masked(&written), "{read} of {written}");
         }
-        let (read, written) = (error.map_or("", |error| error.message()), text(&written["Error"]["Message"]));
+        let (read, written) = (error.map_or("", |error| error.message()), text(&error_in(written)["Message"]));
         assert!(read == written || written.len() > 1_024 || is_masked(&written), "{read} of {written}");
         assert!(read.len() <= 1_024, "{read}");
     }
+}
+
+/// The error that stands in an object, in either letter case.
+fn error_in(value: &Value) -> &Value {
+    value.get("Error").unwrap_or(&value["error"])
 }
 
 /// Whether a text has something like a key's ID in it, or a word that is long enough for a secret.
