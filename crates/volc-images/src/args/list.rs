@@ -43,7 +43,7 @@ pub(crate) struct List {
     /// Only images with, or without, support for cloud-init.
     #[arg(long, value_name = "BOOL")]
     cloud_init: Option<bool>,
-    /// Only images with, or without, long-term support.
+    /// With true, only public images with long-term support; the service ignores false.
     #[arg(long, value_name = "BOOL")]
     lts: Option<bool>,
     /// Only images of this project.
