@@ -99,15 +99,19 @@ impl Pace {
     /// The wait after so many failures: between half of the policy's backoff and all of it.
     pub(crate) fn backoff(&mut self, policy: &Policy, failures: u32) -> Duration {
         let wait = policy.backoff(failures);
-        // SplitMix64 (Steele, Lea, Flood 2014): spreads any seed in five lines.
-        self.jitter = self.jitter.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.jitter;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        let part = f64::from(((z ^ (z >> 31)) >> 32) as u32) / f64::from(u32::MAX);
+        let part = f64::from((split_mix(&mut self.jitter) >> 32) as u32) / f64::from(u32::MAX);
         let half = wait / 2;
         half.saturating_add(half.mul_f64(part))
     }
+}
+
+/// SplitMix64 (Steele, Lea, Flood 2014): spreads any seed in five lines.
+fn split_mix(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut z = *state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
 }
 
 /// The run's own time. It stands still while no driver runs: another one's zero says nothing of how long that was, and a wait
@@ -137,6 +141,13 @@ impl Clock {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_jitter_is_the_generator_that_was_published() {
+        let mut state = 0;
+        let numbers = [(); 3].map(|()| split_mix(&mut state));
+        assert_eq!(numbers, [0xe220_a839_7b1d_cdaf, 0x6e78_9e6a_a1b9_65f4, 0x06c4_5d18_8009_454f]);
+    }
 
     #[test]
     fn a_wait_is_spread_between_its_half_and_its_whole() {
