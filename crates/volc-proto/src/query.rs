@@ -73,7 +73,7 @@ impl Query {
         self.write_list(name, values, Vec::extend_from_slice);
     }
 
-    fn write_list(&mut self, name: &str, values: &[impl AsRef<str>], write: impl Fn(&mut Vec<u8>, &[u8])) {
+    fn write_list(&mut self, name: &str, values: &[impl AsRef<str>], write: fn(&mut Vec<u8>, &[u8])) {
         let mut digits = itoa::Buffer::new();
         // The names ascend: where the first one goes to the end, so do the others.
         if self.ends_before(name.bytes().chain(*b".1")) {
