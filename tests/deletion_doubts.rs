@@ -65,6 +65,7 @@ fn a_refusal_that_stands_outside_the_metadata_proves_nothing() {
 fn a_refusal_beside_a_result_proves_nothing() {
     for (status, metadata) in [
         (429, ""),
+        (429, r#""Error":"x""#),
         (200, r#""Error":{"Code":"FlowLimitExceeded"}"#),
         (400, r#""Error":{"Code":"InvalidArgument"}"#),
         (403, r#""Error":{"Code":"InvalidTimestamp"}"#),
@@ -113,7 +114,7 @@ fn a_page_that_lists_nothing_and_leads_on_shows_no_absence() {
 
 #[test]
 fn a_count_that_cannot_be_read_shows_no_absence() {
-    for count in ["1.0", "1e2", "18446744073709551615", "\"one\"", "true", "{}", "1"] {
+    for count in ["1.0", "1e2", "18446744073709551615", "\"one\"", "true", "{}", "1", "-1"] {
         let story = looked(1, Verify::Unclear, [look(&format!(r#"{{"Images":[],"TotalCount":{count}}}"#))]);
         assert!(!story.outcome(0).is_gone(), "{count}: {}", story.outcome(0));
     }

@@ -147,7 +147,7 @@ impl Laws {
             looked.failures += 1;
             looked.now = false;
         }
-        if look.images.iter().any(|&index| self.images[index].looked.failures >= self.policy.attempts) {
+        if look.images.first().is_some_and(|&index| self.images[index].looked.failures >= self.policy.attempts) {
             self.gave_up(look);
         }
     }

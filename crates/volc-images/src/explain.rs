@@ -159,7 +159,7 @@ fn secret_in(part: &str) -> Option<usize> {
     let lower = part.to_ascii_lowercase();
     let names = SECRETS.iter().flat_map(|name| lower.match_indices(name));
     let values = names.filter_map(|(at, name)| {
-        let value = part[at + name.len()..].trim_start_matches([' ', '\t', '"']).strip_prefix([':', '='])?;
+        let value = part[at + name.len()..].trim_start_matches([' ', '\t', '"', '\'', '\\']).strip_prefix([':', '='])?;
         Some(part.len() - value.len())
     });
     // The beginning of a key ID, which is the same for all.
@@ -220,6 +220,8 @@ mod tests {
             ("X-Credential=AKLThunter2%2F20230707&X-Date=now", "X-Credential=[hidden]&X-Date=now"),
             ("X-Security-Token : hunter2", "X-Security-Token :[hidden]"),
             (r#"{"X-Security-Token": "hunter2"}"#, r#"{"X-Security-Token":[hidden]"#),
+            (r#"{\"X-Security-Token\": \"hunter2\"}"#, r#"{\"X-Security-Token\":[hidden]"#),
+            ("{'X-Security-Token': 'hunter2'}", "{'X-Security-Token':[hidden]"),
             ("authorization:HMAC-SHA256 Credential=AKLThunter2, Signature=hunter2", "authorization:[hidden]"),
             ("HMAC-SHA256 SignedHeaders=host, Signature=hunter2", "HMAC-SHA256 SignedHeaders=host, Signature=[hidden]"),
             ("AccessKeyId=AKLThunter2&Version=1", "AccessKeyId=AKLT[hidden]&Version=1"),

@@ -94,7 +94,7 @@ impl<'a> Reader<'a> {
                     all.extend(images);
                 }
                 // One of them does not exist, and the service may say nothing of the others then.
-                Err(error) if error.code() == Some("InvalidImage.NotFound") => {
+                Err(error) if error.is_not_found() => {
                     let (first, second) = chunk.split_at(chunk.len() / 2);
                     left.extend([second, first].into_iter().filter(|half| !half.is_empty() && half.len() < chunk.len()));
                 }
@@ -161,6 +161,12 @@ impl Unread {
             volc_ureq::Error::Reply(error) => Self::new(error),
             error => Self::new(error),
         }
+    }
+
+    /// Whether the service says, beyond doubt, that one of the images does not exist.
+    fn is_not_found(&self) -> bool {
+        let error = self.0.downcast_ref();
+        matches!(error, Some(ReplyError::Api(error)) if error.is_conclusive() && error.code() == "InvalidImage.NotFound")
     }
 
     /// The service's code, where one says why.

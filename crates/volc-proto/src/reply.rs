@@ -74,7 +74,8 @@ pub fn parse_as<'de, T: Deserialize<'de>>(response: &'de Response<impl AsRef<[u8
         status,
         request_id: log_id(headers),
         action: envelope.as_ref().and_then(Envelope::action),
-        has_result: envelope.as_ref().is_some_and(Envelope::has_result),
+        // An object that cannot be read may have one.
+        has_result: envelope.as_ref().map_or(body.trim_ascii_start().starts_with(b"{"), Envelope::has_result),
         excerpt: excerpt(body),
         source: source.map(Box::new),
     }))
@@ -222,7 +223,7 @@ impl Unreadable {
         self.action.as_deref()
     }
 
-    /// Whether it has a `Result` that says something, without being a success.
+    /// Whether it has a `Result` that says something, or may have one, without being a success.
     pub(crate) fn has_result(&self) -> bool {
         self.has_result
     }

@@ -64,11 +64,12 @@ const LONG_WORD: usize = 40;
 fn without_secrets(text: &str, bytes: usize, long_word: usize) -> String {
     let read = clipped(text, READ_ON * bytes);
     let whole = if read.len() == text.len() { read } else { without_cut_word(read) };
-    let mut shown = without_long_words(&without_key_ids(whole), long_word).into_owned();
-    if whole.len() < read.len() {
-        shown.push('…');
+    let without_ids = without_key_ids(whole);
+    let shown = without_long_words(&without_ids, long_word);
+    match whole.len() == read.len() {
+        true => clipped(&shown, bytes).to_owned(),
+        false => clipped(&format!("{shown}…"), bytes).to_owned(),
     }
-    clipped(&shown, bytes).to_owned()
 }
 
 /// The word that a text is cut in may be the beginning of a secret, and end in half an escape.
@@ -86,9 +87,9 @@ fn without_key_ids(text: &str) -> Cow<'_, str> {
     }
     let letter = |text: &[u8]| usize::from(text.first().is_some_and(u8::is_ascii_alphanumeric));
     replace_words(text, letter, |word| {
-        // What was escaped may stand before it: `\n`, `%3D`.
+        // What was escaped may stand before it: `\n`, `%3D`, `\u0022`. Behind more than that, the four letters are a token's.
         let (before, id) = word.split_at(start_in(word)?);
-        (id.len() >= 12).then(|| format!("{before}{}****{}", &id[..4], &id[id.len() - 4..]))
+        (before.len() <= 8 && id.len() >= 12).then(|| format!("{before}{}****{}", &id[..4], &id[id.len() - 4..]))
     })
 }
 
@@ -163,6 +164,13 @@ mod tests {
         }
         assert_eq!(message(&"a".repeat(10_000)), "…");
         assert_eq!(message(&"a ".repeat(10_000)), "a ".repeat(512));
+    }
+
+    #[test]
+    fn a_token_with_the_beginning_of_a_key_id_in_it_is_hidden_whole() {
+        let (before, behind) = (TOKEN[0], TOKEN[1]);
+        assert_eq!(message(&format!("token {before}AKLT{behind} twice")), "token … twice");
+        assert_eq!(name(&format!("{before}AKLT{behind}")), "…");
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub const PROVES_NOTHING: [&str; 11] = [
     r#"{"images":[{"ImageId":"image-a"}],"TotalCount":1}"#,
     r#"{"Images":[{"imageId":"image-a"}]}"#,
     r#"{"Images":[{"ImageId":""}],"TotalCount":1}"#,
-    r#"{"Images":[],"nextToken":"more","TotalCount":1}"#,
+    r#"{"Images":[],"nextToken":"more"}"#,
 ];
 
 /// Answers that show that there is none.

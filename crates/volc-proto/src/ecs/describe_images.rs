@@ -249,6 +249,7 @@ pub struct ImagePage {
     #[serde(deserialize_with = "or_default")]
     pub images: Vec<ImageDescription>,
     /// What leads to the next page; empty or none on the last one.
+    #[serde(alias = "nextToken")]
     pub next_token: Option<String>,
     /// How many images there are on all pages, by the service's count; `None` where it does not say.
     pub total_count: Option<i64>,

@@ -170,6 +170,13 @@ impl ApiError {
         self.in_envelope
     }
 
+    /// Whether the service itself refused, and nothing contradicts it: the error stands in the service's envelope, at a status
+    /// of 2xx or 4xx, and no `Result` that says something stands beside it. Only then does its code prove anything: that
+    /// nothing was done, or that there is no such resource.
+    pub fn is_conclusive(&self) -> bool {
+        self.in_envelope && !self.has_result && (self.status.is_success() || self.status.is_client_error())
+    }
+
     /// Whether a `Result` that says something stands beside it: what it says was not done may have been.
     pub(crate) fn has_result(&self) -> bool {
         self.has_result

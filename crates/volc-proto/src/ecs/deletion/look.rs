@@ -270,7 +270,7 @@ impl Deletion {
             None if !page.next_token.is_empty() && seen.is_empty() => Err("the answer has a page without images before its end"),
             None if !page.next_token.is_empty() => Ok(Unlisted::OnAnotherPage),
             None => match count.map(|count| count.number) {
-                Some(None) => Err("the answer counts its images with something else than a number"),
+                Some(None | Some(..0)) => Err("the answer counts its images with something else than a number"),
                 Some(Some(count)) if count > seen.len() as i64 => Err("the answer lists fewer images than it counts"),
                 _ => Ok(Unlisted::Absent),
             },
@@ -391,14 +391,13 @@ fn sight(response: &Response<impl AsRef<[u8]>>) -> Sight<'_> {
             if api.has_result() {
                 return failed(ReasonKind::Contradictory, false);
             }
-            let refuses = api.in_envelope() && (api.status().is_success() || api.status().is_client_error());
             match api.kind() {
                 ApiErrorKind::Throttled => failed(ReasonKind::Call, true),
                 // The driver has taken in the answer's date; the next try is signed with it.
                 ApiErrorKind::Clock => failed(ReasonKind::Call, false),
-                _ if refuses && api.code() == "InvalidImage.NotFound" => Sight::NotFound,
+                _ if api.is_conclusive() && api.code() == "InvalidImage.NotFound" => Sight::NotFound,
                 ApiErrorKind::Transient => failed(ReasonKind::Failed, false),
-                _ if refuses => Sight::Refused(Reason::new(ReasonKind::Call, api).with_code(api.code())),
+                _ if api.is_conclusive() => Sight::Refused(Reason::new(ReasonKind::Call, api).with_code(api.code())),
                 _ => failed(ReasonKind::Failed, false),
             }
         }

@@ -173,6 +173,7 @@ fn per_image(asked: &[&ImageId], output: &Output<'_>) -> Meaning {
     known.sort_unstable();
     foreign.retain(|id| known.binary_search(&id.as_str()).is_err());
     foreign.iter_mut().for_each(|id| *id = name(id));
+    foreign.dedup();
     Meaning::Images { verdicts, foreign }
 }
 

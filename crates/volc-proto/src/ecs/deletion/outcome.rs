@@ -127,7 +127,7 @@ pub enum ReasonKind {
     Unreadable,
     /// The reply did not list the image.
     NotListed,
-    /// The reply contradicted itself about the image.
+    /// The reply contradicted itself.
     Contradictory,
     /// The reply named an error of the image that does not say whether an earlier attempt deleted it.
     Image,
