@@ -245,7 +245,7 @@ impl<'s, 'b> Run<'s, 'b> {
                 let intent = attempt.intent(at);
                 let is_look = matches!(intent, Event::Look(_));
                 if is_look || self.script.one_in(16) {
-                    check_request(&mut attempt, &images, is_look, &self.endpoint, &self.who, at);
+                    check_request(&mut attempt, &images, is_look, self.snapshots, &self.endpoint, &self.who, at);
                 }
                 assert_eq!(attempt.timeout(), self.policy.attempt_timeout);
                 Next::Send { id: attempt.id(), images, look: is_look, intent }
@@ -460,11 +460,13 @@ fn check_event(event: &Event, id: AttemptId, asked: &[ImageId], look: bool, repo
     assert_eq!(report.attempts().last(), Some(&outcome.attempt), "the journal and the report differ about the attempt");
 }
 
-/// The request names the images of its attempt, and no others; a look asks for no page but the first.
+/// The request names the images of its attempt, and no others, and says of snapshots what was chosen; a look asks for no page
+/// but the first.
 fn check_request(
     attempt: &mut Attempt<'_>,
     images: &[ImageId],
     look: bool,
+    snapshots: Snapshots,
     endpoint: &Endpoint,
     who: &Credentials,
     at: Timestamp,
@@ -479,6 +481,12 @@ fn check_request(
         assert_eq!(named.as_deref(), Some(image.as_str().as_bytes()), "the request names other images");
     }
     assert_eq!(query.first(format!("ImageIds.{}", images.len() + 1)), None, "the request names more images");
+    let choice = match snapshots {
+        Snapshots::Keep if !look => Some("false"),
+        Snapshots::Delete if !look => Some("true"),
+        _ => None,
+    };
+    assert_eq!(text("DeleteBindedSnapshots").as_deref(), choice, "the request does something else about snapshots");
     assert_eq!(text("NextToken"), None, "a page shows nothing that a look at the rest does not show better");
 }
 

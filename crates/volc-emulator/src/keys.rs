@@ -83,7 +83,10 @@ fn refused(error: &VerifyError, arrived: &Arrived<'_>) -> Refusal {
         VerifyError::Malformed { .. } if arrived.claim.lacks_date => refusal(code::MISSING_REQUEST_INFO, ["X-Date"]),
         VerifyError::Malformed { .. } | VerifyError::RepeatedHeader { .. } => refusal(code::INVALID_AUTHORIZATION, []),
         VerifyError::Credential { .. } => refusal(code::INVALID_CREDENTIAL, []),
-        VerifyError::UnknownAccessKey { id } => refusal(code::INVALID_ACCESS_KEY, [id]),
+        VerifyError::UnknownAccessKey => {
+            let id = arrived.claim.scope.as_ref().map_or("", |scope| &scope.access_key_id);
+            refusal(code::INVALID_ACCESS_KEY, [id])
+        }
         VerifyError::Expired { .. } => refusal(code::INVALID_TIMESTAMP, []),
         VerifyError::MissingHeader { name } if name == "x-date" => refusal(code::MISSING_REQUEST_INFO, ["X-Date"]),
         VerifyError::Token => refusal(code::INVALID_SECRET_TOKEN, ["token is not the access key's"]),

@@ -149,9 +149,7 @@ impl Credentials {
 
     /// The ends of the access key ID, enough to tell one's own keys apart; a short one is hidden altogether.
     pub fn masked_key_id(&self) -> String {
-        let id = &self.inner.access_key_id;
-        // Ends of 4 characters: at least as many stay hidden, and `AKLT` at the start is the same for all long-term keys.
-        if id.len() < 12 { "****".to_owned() } else { format!("{}****{}", &id[..4], &id[id.len() - 4..]) }
+        masked(&self.inner.access_key_id)
     }
 
     /// The session token, for the header that carries it.
@@ -186,6 +184,15 @@ impl Credentials {
     /// A thread that panicked elsewhere cannot have left a slot half written: the lock's poison is ignored.
     fn slots(&self) -> std::sync::MutexGuard<'_, Vec<Slot>> {
         self.inner.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An access key ID for people. Ends of 4 characters: at least as many stay hidden, and `AKLT` at the start is
+/// the same for all long-term keys.
+pub(crate) fn masked(id: &str) -> String {
+    match (id.get(..4), id.get(id.len().saturating_sub(4)..)) {
+        (Some(start), Some(end)) if id.len() >= 12 => format!("{start}****{end}"),
+        _ => "****".to_owned(),
     }
 }
 

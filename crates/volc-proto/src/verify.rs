@@ -6,12 +6,14 @@
 mod claim;
 mod error;
 
+use std::fmt;
+
 use http::Request;
 use http::header::{HOST, HeaderName};
 
 use self::claim::Claim;
 pub use self::error::VerifyError;
-use crate::credentials::Credentials;
+use crate::credentials::{Credentials, masked};
 use crate::endpoint::without_default_port;
 use crate::query::Query;
 use crate::region::Region;
@@ -65,7 +67,7 @@ pub fn verify<B>(
 ) -> Result<Verified, VerifyError> {
     let query = Query::parse(request.uri().query().unwrap_or_default());
     let claim = Claim::read(request, &query)?;
-    let who = secret_of(&claim.access_key_id).ok_or_else(|| VerifyError::UnknownAccessKey { id: claim.access_key_id.clone() })?;
+    let who = secret_of(&claim.access_key_id).ok_or(VerifyError::UnknownAccessKey)?;
     let (signed_at, now_unix) = (claim.at.unix(), now.unix());
     if now_unix > signed_at + claim.valid_for || signed_at > now_unix + VALIDITY_SECONDS {
         return Err(VerifyError::Expired { signed_at: claim.at, now });
@@ -123,7 +125,9 @@ fn once<'a, B>(request: &'a Request<B>, name: &HeaderName) -> Result<Option<&'a 
 }
 
 /// Whose request it is, and what it was signed for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// `Debug` shows the masked key ID only.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Verified {
     access_key_id: String,
     region: Region,
@@ -132,7 +136,8 @@ pub struct Verified {
 }
 
 impl Verified {
-    /// The ID of the access key that signed: one whose credentials `secret_of` found.
+    /// The ID of the access key that signed: one whose credentials `secret_of` found. For people, show
+    /// [`Credentials::masked_key_id`].
     pub fn access_key_id(&self) -> &str {
         &self.access_key_id
     }
@@ -150,5 +155,16 @@ impl Verified {
     /// The signature's date (`X-Date`), for which it was valid at the server's time.
     pub fn signed_at(&self) -> Timestamp {
         self.signed_at
+    }
+}
+
+impl fmt::Debug for Verified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verified")
+            .field("access_key_id", &masked(&self.access_key_id))
+            .field("region", &self.region)
+            .field("service", &self.service)
+            .field("signed_at", &self.signed_at)
+            .finish()
     }
 }

@@ -25,10 +25,7 @@ pub enum VerifyError {
         expected: &'static str,
     },
     /// `secret_of` has no credentials of this access key.
-    UnknownAccessKey {
-        /// The access key ID that was sent; the message leaves it out.
-        id: String,
-    },
+    UnknownAccessKey,
     /// The signature is not valid at the server's time: too old, or too far ahead.
     Expired {
         /// The date of the signature: `X-Date`.
@@ -60,7 +57,7 @@ impl fmt::Display for VerifyError {
             Self::Unsigned => f.write_str("expected a signature"),
             Self::Malformed { expected } => write!(f, "expected {expected}"),
             Self::Credential { expected } => write!(f, "expected {expected} in the credential"),
-            Self::UnknownAccessKey { .. } => f.write_str("expected a known access key"),
+            Self::UnknownAccessKey => f.write_str("expected a known access key"),
             Self::Expired { signed_at, now } => write!(f, "expected a signature that is valid at {now}, not that of {signed_at}"),
             Self::MissingHeader { name } => write!(f, "expected the header `{name}`"),
             Self::RepeatedHeader { name } => write!(f, "expected the header `{name}` once"),
