@@ -1,10 +1,11 @@
 //! Answers that contradict themselves, or that say things where no document has them: the safer half is believed.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use volc_proto::ecs::{Outcome, Policy, ReasonKind, Verify};
-use volc_tests::machine_story::Story;
-use volc_tests::machine_wire::{Answer, all, page, refused_by, succeeded};
+use volc_tests::machine_story::{Story, word};
+use volc_tests::machine_wire::{Answer, all, listed, page, refused_by, succeeded};
 
 /// What one image is called after one attempt with this answer.
 fn after(status: u16, body: &str) -> Outcome {
@@ -172,4 +173,50 @@ fn a_look_that_a_stop_left_half_done_is_told() {
         assert!(story.is_done());
         assert!(story.deletion.report().unverified().is_some());
     }
+}
+
+#[test]
+fn a_call_that_is_refused_beside_a_result_is_asked_again_unless_it_is_a_redirect() {
+    let body =
+        r#"{"ResponseMetadata":{"Error":{"Code":"InvalidArgument"}},"Result":{"OperationDetails":[{"ImageId":"image-0"}]}}"#;
+    for (status, attempts) in [(200, 2), (400, 2), (302, 1)] {
+        let mut story = Story::new(1, Policy { attempts: 2, ..Policy::default() });
+        let report = story.run(|_| page(status, body));
+        assert_eq!((story.sent.len(), report.counts().unclear), (attempts, 1), "{status}");
+    }
+}
+
+#[test]
+fn an_error_of_an_image_may_have_a_number_beside_its_code() {
+    let mut story = Story::new(1, Policy::default());
+    let error = r#"{"Code":"InvalidImage.Shared","CodeN":5}"#;
+    let details = format!(r#"{{"OperationDetails":[{{"ImageId":"image-0","Error":{error}}}]}}"#);
+    let _ = story.run(|_| succeeded("DeleteImages", &format!(r#","Result":{details}"#)));
+    assert_eq!(word(&story.outcome(0)), "refused InvalidImage.Shared");
+}
+
+#[test]
+fn foreign_images_are_told_once_whole_and_a_thousand_at_most() {
+    let long = "abcdefg.".repeat(16);
+    let mut story = Story::new(3, Policy { chunk: 1, ..Policy::default() });
+    let report = story.run(|sent| {
+        let own = sent.images[0].as_str();
+        let others = (0..600).map(|n| format!("other-{}-{n}", if own == "image-2" { "b" } else { "a" }));
+        let ids: Vec<String> = [own.to_owned(), long.clone()].into_iter().chain(others).collect();
+        listed(ids.iter().map(|id| (id.as_str(), None)))
+    });
+    let foreign: BTreeSet<&String> = report.foreign().iter().collect();
+    assert_eq!((foreign.len(), report.foreign().len()), (1_000, 1_000));
+    assert!(foreign.contains(&long));
+}
+
+#[test]
+fn a_look_that_is_throttled_is_made_again() {
+    let mut story = Story::new(1, Policy { verify: Verify::All, ..Policy::default() });
+    let sent = story.send();
+    story.answer(&sent, all(&sent.images, None));
+    let look = story.send();
+    story.answer(&look, refused_by("DescribeImages", 429, "FlowLimitExceeded"));
+    let _ = story.run(|_| succeeded("DescribeImages", r#","Result":{"Images":[],"TotalCount":0}"#));
+    assert_eq!(word(&story.outcome(0)), "gone SeenAbsent");
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use http::Response;
-use volc_proto::ecs::{Outcome, Policy, Step, Stop};
-use volc_tests::machine_story::{Sent, Story, word};
+use volc_proto::ecs::{ImageId, Outcome, Policy, Step, Stop, Verify};
+use volc_tests::machine_story::{Sent, Story, ids, word};
 use volc_tests::machine_wire::{Answer, all, page, refused, with_retry_after};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -39,12 +39,49 @@ fn nothing_is_sent_sooner_than_the_service_allowed() {
         story.answer(&first, with_retry_after(answer, wait));
         assert!(story.send().at >= first.at + seconds * SECOND, "{status}");
     }
-    for wait in ["61", "99999999999999999999", "Tue, 04 Jul 2023 10:00:07 GMT"] {
+    for (wait, asked) in [("61", 61), ("99999999999999999999", u64::MAX), ("Tue, 04 Jul 2023 10:00:07 GMT", 3_600)] {
         let mut story = Story::new(2, Policy { chunk: 1, ..Policy::default() });
         let report = story.run(|_| with_retry_after(page(429, ""), wait));
         assert_eq!((story.sent.len(), report.counts().not_deleted), (1, 2), "{wait}");
-        assert!(matches!(report.stopped(), Some(Stop::Wait { .. })), "{wait}: {:?}", report.stopped());
+        assert_eq!(report.stopped(), Some(&Stop::Wait { seconds: asked }), "{wait}");
     }
+}
+
+#[test]
+fn a_failure_holds_the_other_images_back_as_well() {
+    let mut story = Story::new(2, Policy { chunk: 1, ..Policy::default() });
+    let first = story.send();
+    story.answer(&first, page(500, ""));
+    let next = story.send();
+    assert_ne!(next.images, first.images);
+    assert!(next.at >= first.at + Policy::default().backoff_base / 2, "{:?}", next.at);
+}
+
+#[test]
+fn a_look_under_way_at_the_deadline_stops_nothing() {
+    let policy = Policy { verify: Verify::All, deadline: Some(60 * SECOND), ..Policy::default() };
+    let mut story = Story::new(1, policy);
+    let sent = story.send();
+    story.answer(&sent, all(&sent.images, None));
+    let look = story.send();
+    story.now += 61 * SECOND;
+    story.answer(&look, Answer::Lost);
+    assert!(story.is_done());
+    assert_eq!(story.deletion.report().stopped(), None, "all that was to be deleted was asked for");
+}
+
+#[test]
+fn an_image_that_has_to_stay_alone_keeps_no_other_from_being_sent() {
+    let mut story = Story::new(3, Policy { chunk: 2, ..Policy::default() });
+    let report = story.run(|sent| match sent.id.to_string().as_str() {
+        "1" => refused(400, "InvalidArgument"),
+        "2" => page(500, ""),
+        _ => all(&sent.images, None),
+    });
+    let all = ids(3);
+    let sent: Vec<&[ImageId]> = story.sent.iter().map(|sent| sent.images.as_slice()).collect();
+    assert_eq!(sent, [&all[..2], &all[..1], &all[1..2], &all[2..], &all[..1]]);
+    assert_eq!(report.counts().gone, 3);
 }
 
 #[test]

@@ -260,6 +260,18 @@ mod tests {
     }
 
     #[test]
+    fn a_few_keys_are_kept_and_never_many() {
+        let who = Credentials::new("AKLTexample", "s").unwrap();
+        let region = Region::new("cn-beijing").unwrap();
+        for services in 1..=MAX_SLOTS {
+            who.signing_key(Timestamp::MAX, &region, &format!("s{services}"));
+            assert_eq!(who.slots().len(), services);
+        }
+        who.signing_key(Timestamp::MAX, &region, "one-more");
+        assert_eq!(who.slots().len(), 1);
+    }
+
+    #[test]
     fn the_two_families_of_variables_are_never_mixed() {
         let mixed = [("VOLCENGINE_ACCESS_KEY", "AKLTA"), ("VOLCSTACK_SECRET_KEY", "s")];
         assert_eq!(Credentials::from_lookup(lookup(&mixed)).unwrap_err(), InvalidCredentials::Missing("VOLCENGINE_SECRET_KEY"));

@@ -327,7 +327,8 @@ mod tests {
     fn plain_http_reaches_this_machine_only() {
         for uri in ["http://127.0.0.1:8080", "http://127.9.9.9", "http://localhost:1", "http://[::1]:8080", "https://example.com"]
         {
-            assert!(Endpoint::custom(uri, region()).is_ok(), "{uri}");
+            let endpoint = Endpoint::custom(uri, region()).unwrap();
+            assert_eq!(endpoint.is_loopback(), uri != "https://example.com", "{uri}");
         }
         for uri in [
             "http://example.com",

@@ -414,6 +414,39 @@ mod tests {
     }
 
     #[test]
+    fn an_error_beside_the_metadata_is_read() {
+        let error = error(200, r#"{"ResponseMetadata":{},"Error":{"Code":"InvalidArgument","Message":"m"}}"#);
+        assert_eq!(error.to_string(), "InvalidArgument: m (HTTP 200)");
+    }
+
+    #[test]
+    fn an_answer_of_any_kind_has_its_request_id() {
+        let id = |body: &'static str| {
+            request_id_of(&Response::builder().status(502).header("x-tt-logid", "of-the-header").body(body).unwrap())
+        };
+        assert_eq!(id(r#"{"ResponseMetadata":{"RequestId":"of-the-body"}}"#).as_deref(), Some("of-the-body"));
+        assert_eq!(id("<html>").as_deref(), Some("of-the-header"));
+    }
+
+    #[test]
+    fn a_code_that_is_read_by_its_form_or_its_status() {
+        let kind = |status, code: &str| match error(status, &format!(r#"{{"ResponseMetadata":{{"Error":{{"Code":"{code}"}}}}}}"#))
+        {
+            ReplyError::Api(error) => error.kind(),
+            other => panic!("{other:?}"),
+        };
+        for (status, code, expected) in [
+            (404, "ServiceUnavailable", ApiErrorKind::InvalidRequest),
+            (503, "ServiceUnavailable", ApiErrorKind::Transient),
+            (400, "InvalidImageId.Malformed", ApiErrorKind::InvalidRequest),
+            (400, "InvalidImageId", ApiErrorKind::Unknown),
+            (400, "Image.Malformed", ApiErrorKind::Unknown),
+        ] {
+            assert_eq!(kind(status, code), expected, "{status} {code}");
+        }
+    }
+
+    #[test]
     fn an_array_is_taken_for_no_object() {
         for body in [
             "[{},null]",

@@ -149,4 +149,25 @@ mod tests {
         skew.observe(&answer(600, ""), at(NOON), at(NOON));
         assert_eq!(correction(&skew), 0);
     }
+
+    #[test]
+    fn an_answer_that_took_longer_than_a_quarter_of_an_hour_corrects_nothing() {
+        for (took, corrected) in [(900, 1_000), (901, 0)] {
+            let mut skew = ClockSkew::default();
+            skew.observe(&answer(1_450, ""), at(NOON), at(NOON + took));
+            assert_eq!(correction(&skew), corrected);
+        }
+    }
+
+    #[test]
+    fn a_page_that_has_the_word_is_no_complaint() {
+        let mut skew = ClockSkew::default();
+        skew.observe(&answer(30, "InvalidTimestamp"), at(NOON), at(NOON));
+        skew.observe(
+            &answer(30, r#"{"ResponseMetadata":{"Error":{"Code":"InvalidArgument","Message":"InvalidTimestamp"}}}"#),
+            at(NOON),
+            at(NOON),
+        );
+        assert_eq!(correction(&skew), 0);
+    }
 }

@@ -478,6 +478,17 @@ mod tests {
     }
 
     #[test]
+    fn what_is_too_long_for_an_id_does_not_become_one() {
+        for length in [128, 129, 200] {
+            let id = "a".repeat(length);
+            let body = format!(r#"{{"ResponseMetadata":{{}},"Result":{{"OperationDetails":[{{"ImageId":"{id}"}}]}}}}"#);
+            let output = crate::parse::<DeleteImages>(&http::Response::new(body)).unwrap().output;
+            let read = output.operation_details[0].image_id.as_deref().unwrap();
+            assert_eq!((read.len(), ImageId::new(read).is_ok()), (length.min(129), length == 128));
+        }
+    }
+
+    #[test]
     fn a_failure_that_names_no_image_makes_every_success_doubtful() {
         let body =
             r#"{"ResponseMetadata":{},"Result":{"OperationDetails":[{"ImageId":"a"},{"Error":{"Code":"InternalError"}}]}}"#;

@@ -177,4 +177,18 @@ mod tests {
         }
         assert_eq!(pace.interval, Duration::from_millis(100));
     }
+
+    #[test]
+    fn a_run_that_begins_anew_forgets_what_slowed_it_down_but_not_what_it_was_asked() {
+        let policy = Policy { requests_per_second: Some(10.0), ..Policy::default() };
+        let reason = Reason::new(ReasonKind::Lost, "timed out");
+        let mut pace = Pace::new(&policy);
+        pace.throttled(&policy);
+        assert_eq!([pace.failed(&reason), pace.failed(&reason)], [1, 2]);
+        pace.hold_as_asked(Duration::from_secs(10));
+        pace.restart(&policy);
+        assert_eq!((pace.interval, pace.failed(&reason)), (Duration::from_millis(100), 1));
+        pace.rest(Duration::from_secs(4));
+        assert_eq!(pace.asked(), Duration::from_secs(6));
+    }
 }
