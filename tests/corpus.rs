@@ -55,5 +55,18 @@ fn every_input_that_was_kept_holds() {
             replayed += 1;
         }
     }
-    assert!(replayed >= 70, "expected the committed seeds, replayed {replayed}");
+    assert!(replayed >= 160, "expected the committed seeds, replayed {replayed}");
+}
+
+#[test]
+fn every_fuzz_target_is_an_oracle_with_seeds() {
+    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz");
+    let names = |path: &PathBuf| path.file_stem().expect("a name").to_string_lossy().into_owned();
+    let mut targets: Vec<String> = list(&fuzz.join("fuzz_targets")).iter().map(names).collect();
+    targets.sort_unstable();
+    assert_eq!(targets, ORACLES.map(|(name, _)| name));
+    for target in targets {
+        let seeds = list(&fuzz.join("corpus").join(&target));
+        assert!(seeds.iter().any(|path| names(path).starts_with("seed-")), "expected seeds of {target}");
+    }
 }

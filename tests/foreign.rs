@@ -282,8 +282,13 @@ fn a_naughty_string_leads_to_no_other_host() {
             Err(error) => assert_clear(&error),
         }
         for uri in [string.clone(), format!("https://{string}"), format!("https://open.volcengineapi.com{string}")] {
-            if let Err(error) = Endpoint::custom(&uri, region()) {
-                assert!(!error.to_string().contains(char::is_control), "{uri:?}: {error}");
+            match Endpoint::custom(&uri, region()) {
+                Ok(endpoint) => {
+                    let [meant, made] = [uri, endpoint.origin("ecs")].map(|uri| uri.parse::<Uri>().expect("a URI"));
+                    assert_eq!((made.scheme(), made.authority(), made.path()), (meant.scheme(), meant.authority(), "/"));
+                    assert_eq!((made.query(), meant.query(), meant.path()), (None, None, "/"));
+                }
+                Err(error) => assert!(!error.to_string().contains(char::is_control), "{uri:?}: {error}"),
             }
         }
         if let Err(error) = Credentials::new(string.as_str(), string.as_str()) {

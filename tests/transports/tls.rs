@@ -7,6 +7,8 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair,
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ALL_VERSIONS, HandshakeKind, ServerConfig, ServerConnection, Stream, SupportedProtocolVersion};
+use volc_proto::ecs::{Deletion, Policy, Snapshots, Stop};
+use volc_tests::machine_story::ids;
 use volc_tests::network::{BODY, Connection, GENEROUS, Limits, SHORT, Server, answer, endpoint};
 
 use crate::adapters::{Adapter, READY, Roots};
@@ -100,9 +102,14 @@ fn certificates() {
         ("TLS, a certificate of another host", "ecs.example", 2100, true),
     ] {
         row(scenario, &UNSENT, "a trusted certificate of `127.0.0.1`", |adapter| {
-            let server = TlsServer::start(name, last_year);
-            let seen = call(adapter, &server, if known { Roots::Only(&server.authority) } else { Roots::Mozilla });
+            let (server, another) = (TlsServer::start(name, last_year), TlsServer::start(name, last_year));
+            let [roots, other_roots] = [&server, &another].map(|server| match known {
+                true => Roots::Only(&server.authority),
+                false => Roots::Mozilla,
+            });
+            let seen = call(adapter, &server, roots);
             assert!(seen.outcome.as_ref().is_err_and(|failure| failure.certificate_refused), "{:?}", seen.outcome);
+            a_run_stops(adapter, &another, other_roots);
             seen
         });
     }
@@ -111,6 +118,14 @@ fn certificates() {
         call(adapter, &TlsServer::start("127.0.0.1", 2100), Roots::System)
     });
     assert!(CryptoProvider::get_default().is_none(), "a provider was installed for the whole process");
+}
+
+/// Whatever the policy would try again.
+fn a_run_stops(adapter: &Adapter, server: &TlsServer, roots: Roots<'_>) {
+    let mut deletion = Deletion::new(ids(2), Snapshots::Keep, Policy { chunk: 1, ..Policy::default() }).unwrap();
+    let report = adapter.trusting(roots, endpoint(&server.url()), GENEROUS).run(&mut deletion);
+    assert!(matches!(report.stopped(), Some(Stop::Asked { .. })), "{:?}", report.stopped());
+    assert_eq!((report.counts().not_deleted, server.server.connections()), (2, 1));
 }
 
 /// A call over TLS to a port that says something else, or nothing.

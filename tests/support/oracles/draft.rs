@@ -31,12 +31,23 @@ const METHODS: [&str; 6] = ["GET", "POST", "PUT", "DELETE", "HEAD", "X-OWN"];
 const HOSTS: [&str; 6] = ["open.volcengineapi.com", "127.0.0.1:8080", "example.com:443", "[::1]:80", "EXAMPLE.com:8443", "h"];
 const HEADERS: [&str; 6] = ["content-type", "x-note", "x-sdk-request", "accept", "user-agent", "x-security-token"];
 
+/// What a query that is signed already has; names that are longer than those that can be drawn.
+const SIGNATURE: [&str; 3] = ["X-Signature", "X-Credential", "X-Security-Token"];
+
+/// The name of a parameter; the first few bytes, alone, stand for those of a signature.
+fn parameter(name: Vec<u8>) -> Vec<u8> {
+    match name[..] {
+        [byte] => SIGNATURE.get(usize::from(byte)).map_or(name, |own| own.as_bytes().to_vec()),
+        _ => name,
+    }
+}
+
 impl Draft {
     pub(super) fn read(data: &[u8]) -> Self {
         let mut input = Cursor::new(data);
         let (method, host, host_header) = (input.one_of(&METHODS), input.one_of(&HOSTS), input.flag());
         let path = (0..input.below(4)).map(|_| input.bytes()).collect();
-        let query = (0..input.below(6)).map(|_| (input.bytes(), input.bytes())).collect();
+        let query = (0..input.below(6)).map(|_| (parameter(input.bytes()), input.bytes())).collect();
         let headers: Vec<_> = (0..input.below(4))
             .map(|_| {
                 let name = HeaderName::from_static(input.one_of(&HEADERS));
@@ -102,7 +113,7 @@ impl Draft {
     }
 
     pub(super) fn may_be_refused(&self, error: &SignError) -> bool {
-        let signature = |name: &[u8]| [&b"X-Signature"[..], b"X-Credential", b"X-Security-Token"].contains(&name);
+        let signature = |name: &[u8]| SIGNATURE.iter().any(|own| own.as_bytes() == name);
         let times = |name: &HeaderName| self.headers.iter().filter(|(other, _)| other == name).count();
         match error {
             SignError::AlreadySigned => {

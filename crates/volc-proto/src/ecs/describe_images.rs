@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::delete_images::ImageId;
 use crate::action::Action;
-use crate::json::List;
+use crate::json::{List, Object};
 use crate::query::Query;
 
 /// One page of the images that pass a filter. Without a filter: all that the account sees, public ones included.
@@ -377,10 +377,10 @@ pub struct DetectionItem {
     pub risk_level: Option<String>,
 }
 
-/// Null, where a list belongs, is an empty one.
+/// A list of objects. Null, where a list belongs, is an empty one.
 fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
-    let List(list) = List::deserialize(deserializer)?;
-    Ok(list)
+    let List(list) = List::<Object<T>>::deserialize(deserializer)?;
+    Ok(list.into_iter().map(|Object(element)| element).collect())
 }
 
 #[cfg(test)]
@@ -447,6 +447,14 @@ mod tests {
         let second = first.next_page(&page(Some("t"))).unwrap().unwrap();
         assert_eq!(text(&second), "NextToken=t&OsType=Linux");
         assert_eq!(second.next_page(&page(Some("t"))), Err(EndlessPages(())));
+    }
+
+    #[test]
+    fn an_array_is_taken_for_no_image_and_no_tag() {
+        for images in [r#"["image-a"]"#, r#"{"ImageId":"image-a","Tags":[["team","ci"]]}"#, "null"] {
+            let body = format!(r#"{{"ResponseMetadata":{{}},"Result":{{"Images":[{images}]}}}}"#);
+            assert!(crate::parse::<DescribeImages>(&http::Response::new(body)).is_err(), "{images}");
+        }
     }
 
     #[test]
