@@ -2,6 +2,9 @@
 //!
 //! Alone in its program: the allocator counts for the whole of it. It moves whatever grows, so that both copies count.
 
+use std::fs;
+use std::path::Path;
+
 use http::Response;
 use peak_alloc::PeakAlloc;
 use volc_proto::ecs::DeleteImages;
@@ -32,6 +35,13 @@ fn reading_a_reply_takes_four_times_its_size_and_200_bytes_for_each_detail() {
             bodies.push((format!("{count} times {detail}, cut off"), count, whole.as_bytes()[..whole.len() - 1].to_vec()));
             bodies.push((format!("{count} times {detail}"), count, whole.into_bytes()));
         }
+    }
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/parse_response");
+    for entry in fs::read_dir(corpus).unwrap() {
+        let path = entry.unwrap().path();
+        let body = fs::read(&path).unwrap().split_off(2); // behind the status
+        // No more details than there are objects.
+        bodies.push((path.display().to_string(), body.iter().filter(|byte| **byte == b'{').count(), body));
     }
     let megabyte = |unit: &str| unit.repeat((1 << 20) / unit.len());
     for (name, text) in [
