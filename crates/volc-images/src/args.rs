@@ -13,6 +13,8 @@ use clap_complete::Shell;
 use volc_proto::ecs::{Policy, Snapshots, Verify};
 use volc_proto::{Region, Timestamp};
 
+use crate::text::shell;
+
 pub(crate) use self::list::{List, ListForm};
 pub(crate) use self::selection::Selection;
 
@@ -194,11 +196,16 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// The flags that a later run needs to reach the same endpoint, each with a blank behind it.
+    /// The flags that a later run needs to reach the same endpoint with the same key, each with a blank behind it.
     pub(crate) fn flags(&self) -> String {
-        let endpoint = self.endpoint.as_ref().map(|url| format!("--endpoint {url} ")).unwrap_or_default();
+        let option = |name: &str, value: &Option<String>| {
+            value.as_ref().map(|value| format!("--{name} {} ", shell(value))).unwrap_or_default()
+        };
         let flag = |set: bool, flag| if set { flag } else { "" };
-        endpoint + flag(self.dual_stack, "--dual-stack ") + flag(self.byteplus, "--byteplus ")
+        option("profile", &self.profile)
+            + &option("endpoint", &self.endpoint)
+            + flag(self.dual_stack, "--dual-stack ")
+            + flag(self.byteplus, "--byteplus ")
     }
 }
 

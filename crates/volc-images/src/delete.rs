@@ -67,6 +67,8 @@ pub(crate) fn delete(
 
     let mut request_ids = RequestIds::default();
     let mut whole_lines = 0;
+    // A journal is bound to its account: to another one its images are not found, which looks as if they were gone.
+    let wanted = arguments.account.clone().or_else(|| past.as_ref()?.account.clone());
     let (deletion, snapshots) = match past {
         Some(past) => {
             past.events.iter().for_each(|event| request_ids.learn(event));
@@ -91,14 +93,16 @@ pub(crate) fn delete(
         // Last of all: what is wrong with the command line costs no request.
         None => {
             // What is only shown is no reason to try again and wait.
-            let attempts = if arguments.account.is_some() { arguments.attempts } else { 1 };
+            let attempts = if wanted.is_some() { arguments.attempts } else { 1 };
             let reader = Reader::new(&client, attempts, arguments.rate);
-            plan.look = Look::at_account(&reader, arguments)?;
+            plan.look = Look::at_account(&reader, wanted.as_deref(), arguments.no_look)?;
             if !arguments.no_look && !plan.ids.is_empty() {
                 plan.look.at_images(&reader, &plan.ids);
             }
         }
     }
+
+    plan.now = client.now();
 
     let decision = decide(arguments, &plan, streams)?;
     let (Decision::Yes, Some(mut deletion)) = (decision, deletion) else {
@@ -178,13 +182,18 @@ fn keep_list(arguments: &args::Delete) -> Result<HashSet<ImageId>, Failure> {
         let expected = "expected every page of DescribeImages in the keep file, but the last one says more follow";
         return Err(Failure::usage(expected));
     }
+    // What wrote it may have failed.
+    if keep.ids.is_empty() {
+        let expected = "expected at least one image in the keep file; where none has to stay, leave --keep-file out";
+        return Err(Failure::usage(expected));
+    }
     Ok(keep.ids.into_iter().collect())
 }
 
 /// All that there is, what a rule says of it, and whose it is.
 fn select(rule: &Rule, arguments: &args::Delete, client: &Client, keep: &HashSet<ImageId>) -> Result<(Selection, Look), Failure> {
     let reader = Reader::new(client, arguments.attempts, arguments.rate);
-    let look = Look::at_account(&reader, arguments)?;
+    let look = Look::at_account(&reader, arguments.account.as_deref(), arguments.no_look)?;
     let found = reader.images(DescribeImages::new().visibility(Visibility::Private)).map_err(|error| {
         let advice = to_look(error.code());
         Failure::impossible(format!("the images to select from cannot be read: {error}; to do: {advice}"))
@@ -210,7 +219,7 @@ fn new_journal(arguments: &args::Delete, plan: &Plan, environment: &Environment<
         Some(path) => path.clone(),
         None => default_path(plan, environment.now)?,
     };
-    Ok(Some(Journal::create(&path, plan.ids.clone())?))
+    Ok(Some(Journal::create(&path, plan.ids.clone(), plan.look.account.clone())?))
 }
 
 /// A journal binds to its endpoint and region. The machine refuses others too, but not before it runs.
@@ -287,7 +296,7 @@ fn show_result(
     match journal {
         Some(path) if open => {
             let place = arguments.place.flags();
-            writeln!(streams.out, "To go on: volc-images delete {place}--resume {} --yes", shell(path))
+            writeln!(streams.out, "To go on: volc-images delete {place}--resume {} --yes", shell(path.display()))
         }
         _ => Ok(()),
     }

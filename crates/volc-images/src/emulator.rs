@@ -91,7 +91,7 @@ pub(crate) fn serve(
     writeln!(out, "export VOLCENGINE_REGION={}", arguments.region)?;
     out.flush()?;
     let ids = match &arguments.write_ids {
-        Some(path) => format!("--ids-file {}", shell(path)),
+        Some(path) => format!("--ids-file {}", shell(path.display())),
         None => first,
     };
     writeln!(err, "volc-images delete --endpoint {url} --snapshots keep {ids}")?;

@@ -121,6 +121,7 @@ impl Reader {
 struct Page {
     result: Option<Box<Page>>,
     images: Option<Vec<Image>>,
+    #[serde(alias = "nextToken")]
     next_token: Option<String>,
 }
 

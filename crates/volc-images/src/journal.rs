@@ -24,26 +24,30 @@ pub(crate) struct Journal {
     /// What the first line of a new journal has besides its event: without the list nobody could go on once its source is
     /// gone.
     list: Option<Vec<ImageId>>,
+    /// The same of whose key it is, where that is known.
+    account: Option<String>,
 }
 
-/// One line. A reader of events passes over the list.
+/// One line. A reader of events passes over the list and the account.
 #[derive(Serialize)]
 struct Line<'a> {
     #[serde(flatten)]
     event: &'a Event,
     #[serde(skip_serializing_if = "Option::is_none")]
     list: Option<Vec<ImageId>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<String>,
 }
 
 impl Journal {
     /// A new journal, which must not exist yet.
-    pub(crate) fn create(path: &Path, list: Vec<ImageId>) -> Result<Self, JournalError> {
+    pub(crate) fn create(path: &Path, list: Vec<ImageId>, account: Option<String>) -> Result<Self, JournalError> {
         let error = |error| JournalError::io(path, error);
         let file = OpenOptions::new().append(true).create_new(true).open(path).map_err(error)?;
         lock(&file, path)?;
         let path = fs::canonicalize(path).map_err(error)?;
         keep_name(&path).map_err(|error| JournalError::io(&path, error))?;
-        Ok(Self { file, path, list: Some(list) })
+        Ok(Self { file, path, list: Some(list), account })
     }
 
     /// A journal to go on with, and what it says.
@@ -57,14 +61,15 @@ impl Journal {
         let invalid = |error| JournalError::Invalid { path: path.to_owned(), error };
         let (events, length) = read_journal(&bytes).map_err(invalid)?;
         let Some(Event::Begin(begin)) = events.first().cloned() else { return Err(invalid(InvalidJournal::Begin)) };
-        #[derive(Deserialize)]
+        #[derive(Deserialize, Default)]
         struct First {
             list: Option<Vec<ImageId>>,
+            account: Option<String>,
         }
         let first = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
-        let list = serde_json::from_slice(first).ok().and_then(|First { list }| list);
+        let First { list, account } = serde_json::from_slice(first).unwrap_or_default();
         let path = fs::canonicalize(path).map_err(error)?;
-        Ok((Self { file, path, list: None }, Past { begin, list, events, length: length as u64 }))
+        Ok((Self { file, path, list: None, account: None }, Past { begin, list, account, events, length: length as u64 }))
     }
 
     /// Where it is.
@@ -90,7 +95,7 @@ impl Journal {
             }
             event => event,
         };
-        let mut line = serde_json::to_vec(&Line { event, list: self.list.take() })?;
+        let mut line = serde_json::to_vec(&Line { event, list: self.list.take(), account: self.account.take() })?;
         line.push(b'\n');
         self.file.write_all(&line)?;
         match event {
@@ -111,6 +116,8 @@ pub(crate) struct Past {
     pub(crate) begin: Begin,
     /// The images, where the journal has them.
     pub(crate) list: Option<Vec<ImageId>>,
+    /// Whose images they are, where the journal knows.
+    pub(crate) account: Option<String>,
     pub(crate) events: Vec<Event>,
     /// How many bytes are whole lines.
     pub(crate) length: u64,

@@ -20,6 +20,9 @@ use crate::{Streams, TOOL, emulator};
 
 const VERSION: u32 = 1;
 
+/// What the service finds at most where a filter has tags (the page of `DescribeImages`).
+const MOST_BY_TAGS: usize = 1_000;
+
 /// As an answer of `DescribeImages` that has all images on one page: `delete` reads it.
 #[derive(Serialize)]
 struct Document<'a> {
@@ -70,10 +73,16 @@ pub(crate) fn list(arguments: &args::List, environment: &Environment<'_>, stream
         Failure::impossible(format!("the images cannot be read: {error}; to do: {advice}"))
     })?;
 
+    // By tags the service finds no more, and says nothing of the rest.
+    if ids.is_empty() && !arguments.tag.is_empty() && found.len() >= MOST_BY_TAGS {
+        let expected = format!("expected fewer than {MOST_BY_TAGS} images with these tags: the service finds no more of them");
+        return Err(Failure::impossible(format!("{expected}; to do: list without --tag, or with another filter besides")));
+    }
+
     let out = &mut *streams.out;
     match arguments.output {
         ListForm::Text => {
-            text(out, found, environment.now)?;
+            text(out, found, client.now())?;
             if rehearsal.is_some() {
                 writeln!(out, "{}", emulator::NOTHING_REAL)?;
             }

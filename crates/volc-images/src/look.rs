@@ -6,10 +6,10 @@ use serde::Serialize;
 use volc_proto::ecs::{DescribeImages, ImageId};
 
 use crate::advice::to_look;
-use crate::args;
 use crate::exit::Failure;
 use crate::read::Reader;
 use crate::seen::{Seen, Snapshot};
+use crate::text::printable;
 
 /// What a plan knows besides IDs.
 #[derive(Debug, Default, Serialize)]
@@ -38,13 +38,16 @@ impl Look {
     /// # Errors
     ///
     /// Where a certain account is wanted, for any other one, and for none that is known.
-    pub(crate) fn at_account(reader: &Reader<'_>, arguments: &args::Delete) -> Result<Self, Failure> {
-        if arguments.no_look && arguments.account.is_none() {
+    pub(crate) fn at_account(reader: &Reader<'_>, wanted: Option<&str>, no_look: bool) -> Result<Self, Failure> {
+        if no_look && wanted.is_none() {
             return Ok(Self::default());
         }
-        let (account, account_unknown) = match (reader.account(), &arguments.account) {
-            (Ok(account), Some(wanted)) if account != *wanted => {
-                return Err(Failure::impossible(format!("expected a key of the account {wanted}, not one of {account}")));
+        let (account, account_unknown) = match (reader.account(), wanted) {
+            (Ok(account), Some(wanted)) if account != wanted => {
+                return Err(Failure::impossible(format!(
+                    "expected a key of the account {wanted}, not one of {}",
+                    printable(&account)
+                )));
             }
             (Err(error), Some(wanted)) => {
                 let expected = format!("expected a key of the account {wanted}, but whose it is cannot be read: {error}");

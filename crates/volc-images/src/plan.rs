@@ -36,9 +36,9 @@ pub(crate) struct Plan {
     pub(crate) selection: Option<Selection>,
     not_checked: [&'static str; 3],
 
-    /// When it was made: the ages of images are as of then.
+    /// When it was made, by a clock that the service accepts: the ages of images are as of then.
     #[serde(skip)]
-    now: Timestamp,
+    pub(crate) now: Timestamp,
     #[serde(skip)]
     chunk: usize,
     #[serde(skip)]

@@ -52,14 +52,11 @@ impl<'a> Reader<'a> {
         let mut next = Some(filter.max_results(DescribeImages::MAX_RESULTS).map_err(Unread::new)?);
         let mut all = Vec::new();
         let mut counted = 0;
-        let mut pages = HashSet::new();
+        let mut seen = HashSet::new();
         while let Some(filter) = next {
             let mut raw = self.call(&AsSent(&filter))?;
             let page = ImagePage::deserialize(&raw).map_err(Unread::new)?;
             next = filter.next_page(&page).map_err(Unread::new)?;
-            if next.is_some() && !pages.insert(page.next_token.clone()) {
-                return Err(Unread::new("expected another page or the end, not pages that were read before"));
-            }
             let raws = match raw.get_mut("Images") {
                 Some(Value::Array(raws)) => std::mem::take(raws),
                 None | Some(Value::Null) if page.total_count == Some(0) => Vec::new(),
@@ -69,11 +66,14 @@ impl<'a> Reader<'a> {
                 return Err(Unread::new("expected the ID of each image in the answer"));
             }
             counted = page.total_count.unwrap_or(0).max(counted);
-            all.extend(page.images.into_iter().zip(raws).map(|(image, raw)| Found { image, raw }));
+            let known = all.len();
+            let found = page.images.into_iter().zip(raws).map(|(image, raw)| Found { image, raw });
+            // Pages shift where images come or go meanwhile.
+            all.extend(found.filter(|found| seen.insert(found.image.image_id.clone())));
+            if next.is_some() && all.len() == known {
+                return Err(Unread::new("expected new images or the end, not a page that leads on without any"));
+            }
         }
-        // Pages shift where images come or go meanwhile.
-        let mut seen = HashSet::new();
-        all.retain(|found| seen.insert(found.image.image_id.clone()));
         if counted > all.len() as i64 {
             return Err(Unread::new(format!("expected the {counted} images that the answer counts, not {}", all.len())));
         }

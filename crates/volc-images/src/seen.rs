@@ -61,6 +61,11 @@ impl Seen {
         self.visibility.as_deref() == Some("private") && !elsewhere
     }
 
+    /// Whether instances can start from it, by what the service says.
+    pub(crate) fn is_available(&self) -> bool {
+        self.status.as_deref() == Some("available")
+    }
+
     /// Seconds since it was made; negative for a date in the future.
     pub(crate) fn age(&self, now: Timestamp) -> Option<i64> {
         Some(now.unix().cast_signed() - self.created?.as_second())
@@ -70,7 +75,7 @@ impl Seen {
     pub(crate) fn note(&self) -> String {
         let other = |text: &Option<String>, usual: &str| text.clone().filter(|text| text != usual);
         let notes = [other(&self.visibility, "private"), other(&self.status, "available"), self.share_status.clone()];
-        let notes: Vec<_> = notes.into_iter().flatten().collect();
+        let notes: Vec<_> = notes.into_iter().flatten().filter(|note| !note.is_empty()).collect();
         if notes.is_empty() { "-".to_owned() } else { notes.join(", ") }
     }
 }
@@ -143,7 +148,9 @@ mod tests {
 
     #[test]
     fn what_the_service_does_not_say_is_a_dash_and_what_is_long_gets_a_line_of_its_own() {
-        assert_eq!(shown(r#"{"ImageId":"image-a"}"#).split_whitespace().collect::<Vec<_>>(), ["image-a", "-", "-", "-", "-"]);
+        for unshared in [r#"{"ImageId":"image-a"}"#, r#"{"ImageId":"image-a","ShareStatus":""}"#] {
+            assert_eq!(shown(unshared).split_whitespace().collect::<Vec<_>>(), ["image-a", "-", "-", "-", "-"]);
+        }
         let long = format!(
             r#"{{"ImageId":"image-{}","ImageName":"{}","Size":40,"CreatedAt":"2024-01-01T00:00:00+08:00","Visibility":"public"}}"#,
             "x".repeat(30),

@@ -45,6 +45,8 @@ pub(crate) enum Verdict {
 pub(crate) enum Why {
     NoName,
     NoDate,
+    /// It is being made, has failed, or is in no known state: nobody could start an instance from it.
+    Unavailable,
     Newest,
     /// As old as the last of the newest.
     Tie,
@@ -58,6 +60,7 @@ impl Why {
         match self {
             Self::NoName => "no name",
             Self::NoDate => "no date",
+            Self::Unavailable => "unavailable",
             Self::Newest => "newest",
             Self::Tie => "tie",
             Self::Young => "young",
@@ -147,7 +150,7 @@ impl Rule {
 
     /// The members of one group, the newest first.
     fn judge(&self, images: &[Seen], members: &[usize], now: Timestamp) -> Vec<(usize, Verdict)> {
-        let sure = |image: &Seen| image.name.is_some() && image.created.is_some();
+        let sure = |image: &Seen| image.name.is_some() && image.created.is_some() && image.is_available();
         let newest: HashMap<usize, usize> = members
             .iter()
             .copied()
@@ -162,7 +165,8 @@ impl Rule {
             if image.name.is_none() {
                 return Verdict::Stays(Why::NoName);
             }
-            let (Some(age), Some(rank)) = (image.age(now), newest.get(&index)) else { return Verdict::Stays(Why::NoDate) };
+            let Some(age) = image.age(now) else { return Verdict::Stays(Why::NoDate) };
+            let Some(rank) = newest.get(&index) else { return Verdict::Stays(Why::Unavailable) };
             match self.keep_newest {
                 Some(count) if *rank < count => return Verdict::Stays(Why::Newest),
                 Some(_) if image.created == last => return Verdict::Stays(Why::Tie),

@@ -1,7 +1,7 @@
 //! Text for people: numbers, colours, and lines that fit a terminal of 80 columns.
 
+use std::fmt;
 use std::io::{self, Write};
-use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
 use volc_proto::ecs::ImageId;
@@ -72,10 +72,10 @@ pub(crate) fn columns(out: &mut dyn Write, words: impl Iterator<Item = String>) 
     Ok(())
 }
 
-/// A path as a shell takes it.
-pub(crate) fn shell(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = text.chars().all(|c| c.is_alphanumeric() || "/._-+:@%\\".contains(c));
+/// A word as a shell takes it.
+pub(crate) fn shell(word: impl fmt::Display) -> String {
+    let text = word.to_string();
+    let plain = !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || "/._-+:@%\\".contains(c));
     if plain { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
@@ -119,8 +119,8 @@ mod tests {
 
     #[test]
     fn a_path_with_a_blank_is_one_word() {
-        assert_eq!(shell(Path::new("/a/b-1.jsonl")), "/a/b-1.jsonl");
-        assert_eq!(shell(Path::new("/a/it's b")), r"'/a/it'\''s b'");
+        assert_eq!(shell("/a/b-1.jsonl"), "/a/b-1.jsonl");
+        assert_eq!(shell("/a/it's b"), r"'/a/it'\''s b'");
     }
 
     #[test]

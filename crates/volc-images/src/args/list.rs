@@ -51,7 +51,7 @@ pub(crate) struct List {
     project: Option<String>,
     /// Only images with this tag; the service then finds at most 1,000.
     #[arg(long, value_name = "KEY[=VALUE]", value_parser = tag)]
-    tag: Vec<Tag>,
+    pub(crate) tag: Vec<Tag>,
     #[command(flatten)]
     pub(crate) place: Place,
 

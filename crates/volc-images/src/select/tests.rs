@@ -20,7 +20,7 @@ fn image(id: &str, name: Option<&str>, age: Option<i64>) -> Seen {
         size_gib: None,
         created_at: None,
         created: age.map(|age| jiff::Timestamp::from_second(NOW as i64 - age).unwrap()),
-        status: None,
+        status: Some("available".to_owned()),
         visibility: Some("private".to_owned()),
         share_status: None,
         owner: None,
