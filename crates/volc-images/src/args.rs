@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use volc_proto::ecs::{Policy, Snapshots, Verify};
@@ -230,7 +231,7 @@ pub(crate) struct Explain {
 #[derive(Debug, Args)]
 pub(crate) struct Emulator {
     /// How many images to make up, as a team's pipelines leave them; some are shared with other accounts or being copied.
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = RangedU64ValueParser::<usize>::new().range(..=1_000_000))]
     pub(crate) images: usize,
     /// Write their IDs to a file, to be used as --ids-file.
     #[arg(long, value_name = "FILE")]

@@ -186,3 +186,28 @@ fn what_cannot_be_asked_is_refused() {
     list(&emulator, &["--status", "a"].repeat(11)).expect(64);
     assert!(emulator.requests().is_empty());
 }
+
+#[test]
+fn a_list_that_the_service_cuts_at_a_thousand_is_none() {
+    for (count, code) in [(999, 0), (1_000, 4), (1_001, 4)] {
+        let images: Vec<_> = numbered(count).iter().map(|id| Image::new(id).tag("stage", "production")).collect();
+        let emulator = emulator([]).images(images).start().unwrap();
+        let ended = list(&emulator, &["--tag", "stage=production", "--output", "ids"]).expect(code);
+        assert_eq!(ended.out.lines().count(), if code == 0 { count } else { 0 });
+        assert_eq!(ended.err.contains("expected fewer than 1000 images with these tags"), code == 4, "{}", ended.err);
+        assert_eq!(list(&emulator, &["--output", "ids"]).expect(0).out.lines().count(), count);
+    }
+}
+
+#[test]
+fn pages_that_lead_on_without_a_new_image_are_no_list() {
+    let page = |images: &str, token: u8| says(&format!(r#"{{"Images":[{images}],"NextToken":"t{token}","TotalCount":1}}"#));
+    let one = r#"{"ImageId":"image-a"}"#;
+    for second in [page(one, 2), page("", 2)] {
+        let builder = emulator([]).fault(When::requests([1]), page(one, 1)).fault(When::requests([2]), second);
+        let emulator = builder.fault(When::Always, page(one, 3)).start().unwrap();
+        let ended = list(&emulator, &[]).expect(4);
+        assert!(ended.err.contains("not a page that leads on without any"), "{}", ended.err);
+        assert_eq!(emulator.requests().len(), 2);
+    }
+}

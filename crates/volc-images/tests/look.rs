@@ -174,3 +174,11 @@ fn a_service_that_is_not_there_is_still_4_and_a_plan_still_0() {
     run(delete_at(&url).args(["image-a", "--attempts", "1", "--yes"])).expect(4);
     run(delete_at(&url).args(["--older-than", "30d", "--attempts", "1", "--yes"])).expect(4);
 }
+
+#[test]
+fn what_an_answer_calls_an_account_moves_no_cursor() {
+    let says = says(r#"{"AccountId":"\u001b[2J"}"#);
+    let emulator = emulator(["image-golden"]).fault(When::Always, says).start().unwrap();
+    let ended = run(delete_at(&emulator.url()).args(["image-golden", "--account", "1", "--yes"])).expect(4);
+    assert!(ended.err.contains("not one of") && !ended.err.contains('\u{1b}'), "{:?}", ended.err);
+}

@@ -112,8 +112,19 @@ fn a_bad_keep_file_is_refused() {
 
 #[test]
 fn a_keep_file_of_which_pages_are_missing_is_refused() {
-    let keep = file(r#"{"Result":{"Images":[{"ImageId":"image-a"}],"NextToken":"x"}}"#);
-    refused(|command| command.args(["--yes", "image-a"]).arg("--keep-file").arg(&keep), &["expected every page"]);
+    for token in ["NextToken", "nextToken"] {
+        let keep = file(&format!(r#"{{"Result":{{"Images":[{{"ImageId":"image-a"}}],"{token}":"x"}}}}"#));
+        refused(|command| command.args(["--yes", "image-a"]).arg("--keep-file").arg(&keep), &["expected every page"]);
+    }
+}
+
+#[test]
+fn a_keep_file_without_an_image_is_refused() {
+    for text in ["", "# none\n", r#"{"Images":[]}"#] {
+        let keep = file(text);
+        let expected = ["expected at least one image in the keep file"];
+        refused(|command| command.args(["--yes", "image-a"]).arg("--keep-file").arg(&keep), &expected);
+    }
 }
 
 #[test]

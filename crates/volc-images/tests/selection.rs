@@ -182,3 +182,27 @@ fn a_selection_can_be_rehearsed_with_the_images_that_list_names() {
     assert!(all.len() > 10 && all.iter().all(|(id, _)| listed.lines().any(|line| line == id)), "{all:?}");
     assert_eq!(result["emulator"], true);
 }
+
+#[test]
+fn an_image_that_is_not_available_stays_and_is_none_of_the_newest() {
+    for status in ["creating", "error", ""] {
+        let images = [aged("image-last", "golden-a-20240401", 40), aged("image-new", "golden-a-20240501", 31).status(status)];
+        let emulator = emulator([]).images(images).start().unwrap();
+        let mut command = delete_at(&emulator.url());
+        let result = run(command.args(RECIPE).args(["--keep-newest", "1", "--yes", "--output", "json"])).expect(0).json();
+        assert_eq!(inventory_ids(&emulator), ["image-last", "image-new"], "{status}");
+        let why: Vec<_> =
+            result["selection"]["groups"][0]["stay"].as_array().unwrap().iter().map(|image| &image["why"]).collect();
+        assert_eq!(why, ["unavailable", "newest"], "{status}");
+    }
+}
+
+#[test]
+fn the_ages_that_are_shown_are_by_the_services_clock() {
+    let ahead = 23 * 3_600 + 1_800;
+    let emulator = emulator([]).clock_offset(ahead).images([aged("image-a", "golden-a-20240401", 29)]).start().unwrap();
+    for flags in [&["--older-than", "1d"][..], &["image-a"]] {
+        let plan = run(delete_at(&emulator.url()).args(flags)).expect(0).out;
+        assert!(plan.contains("  30 d  "), "{plan}");
+    }
+}

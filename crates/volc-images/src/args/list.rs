@@ -49,7 +49,7 @@ pub(crate) struct List {
     /// Only images of this project.
     #[arg(long)]
     project: Option<String>,
-    /// Only images with this tag; the service then finds at most 1,000.
+    /// Only images with this tag. The service then finds at most 1,000: so many are refused as a list.
     #[arg(long, value_name = "KEY[=VALUE]", value_parser = tag)]
     pub(crate) tag: Vec<Tag>,
     #[command(flatten)]
