@@ -316,14 +316,14 @@ fn a_result_is_told_though_nobody_hears_that_its_journal_could_not_be_written() 
 fn it_is_bound_to_its_account() {
     // After the account and the look at the images.
     let lost = When::requests([4]);
-    let emulator = support::emulator(["image-a", "image-b"]).fault(lost, Fault::CutBody).start().unwrap();
+    let first = emulator(["image-a", "image-b"]).fault(lost, Fault::CutBody).start().unwrap();
     let journal = folder().join("journal.jsonl");
     let flags = ["image-a", "image-b", "--chunk", "1", "--attempts", "1", "--verify", "never", "--yes", "--journal"];
-    run(delete_at(&emulator.url()).args(flags).arg(&journal)).expect(3);
-    let (url, address) = (emulator.url(), emulator.address());
-    drop(emulator);
+    run(delete_at(&first.url()).args(flags).arg(&journal)).expect(3);
+    let (url, address) = (first.url(), first.address());
+    drop(first);
     // The same address with another account's key: whatever is not found there proves nothing.
-    let other = support::emulator([]).account_id(2_100_000_001).listen(address).start().unwrap();
+    let other = emulator([]).account_id(2_100_000_001).listen(address).start().unwrap();
     for flags in [&["--yes"][..], &["--yes", "--no-look"]] {
         let ended = run(delete_at(&url).arg("--resume").arg(&journal).args(flags)).expect(4);
         assert!(ended.err.contains("expected a key of the account 2100000000, not one of 2100000001"), "{}", ended.err);
