@@ -21,6 +21,16 @@ fn a_connection_that_is_refused() {
     });
 }
 
+/// Systems make no connection to the broadcast address: "network is unreachable" on Linux.
+#[test]
+fn an_address_that_cannot_be_reached() {
+    let expected = Expected::Unsent { hidden_on: &["ureq with_agent"] };
+    row("an address that cannot be reached", &expected, "`255.255.255.255`", |adapter| Seen {
+        outcome: adapter.client(endpoint("https://255.255.255.255"), SHORT).call(),
+        heard: 0,
+    });
+}
+
 #[test]
 fn a_name_that_does_not_resolve() {
     // ureq's own resolver has no error of its own.
