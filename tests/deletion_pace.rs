@@ -38,12 +38,14 @@ fn nothing_is_sent_sooner_than_the_service_allowed() {
         let answer = if status == 200 { all(&first.images, None) } else { page(status, "") };
         story.answer(&first, with_retry_after(answer, wait));
         assert!(story.send().at >= first.at + seconds * SECOND, "{status}");
+        assert!(!story.deletion.is_stopped());
     }
     for (wait, asked) in [("61", 61), ("99999999999999999999", u64::MAX), ("Tue, 04 Jul 2023 10:00:07 GMT", 3_600)] {
         let mut story = Story::new(2, Policy { chunk: 1, ..Policy::default() });
         let report = story.run(|_| with_retry_after(page(429, ""), wait));
         assert_eq!((story.sent.len(), report.counts().not_deleted), (1, 2), "{wait}");
         assert_eq!(report.stopped(), Some(&Stop::Wait { seconds: asked }), "{wait}");
+        assert!(story.deletion.is_stopped());
     }
 }
 

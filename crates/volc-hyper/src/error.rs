@@ -101,6 +101,7 @@ pub struct Lost {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum What {
+    Stopped,
     Unconnected,
     Untrusted,
     TimedOut,
@@ -140,6 +141,11 @@ impl Lost {
         Self { fate: Fate::Unsent, what: What::TimedOut, host: host(uri), part: None, source: None }
     }
 
+    /// Its run was stopped before there was a connection.
+    pub(crate) fn stopped(uri: &Uri) -> Self {
+        Self { fate: Fate::Unsent, what: What::Stopped, host: host(uri), part: None, source: None }
+    }
+
     /// Whether the request can have reached the service: [`Fate::Unsent`] only where it is proven that it has not.
     pub fn fate(&self) -> Fate {
         self.fate
@@ -158,6 +164,7 @@ impl fmt::Display for Lost {
         write!(f, "{}: ", self.fate)?;
         let host = &self.host;
         match self.what {
+            What::Stopped => write!(f, "the run was stopped before there was a connection to `{host}`")?,
             What::Unconnected => write!(f, "expected a connection to `{host}`")?,
             What::Untrusted => write!(f, "expected a trusted certificate of `{host}`")?,
             What::TimedOut => write!(f, "expected an answer of `{host}` in time")?,

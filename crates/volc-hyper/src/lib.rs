@@ -12,6 +12,7 @@ mod run;
 mod trace;
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
@@ -41,7 +42,9 @@ pub use volc_proto;
 ///
 /// Cheap to clone and free to share between tasks; clones share connections and credentials. It starts no task: what a call
 /// does, it does while it is awaited. A call that is dropped closes its connection, and says nothing of what became of its
-/// request, which is then [`Fate::Unknown`](volc_proto::Fate::Unknown).
+/// request, which is then [`Fate::Unknown`](volc_proto::Fate::Unknown). Only the system's lookup of a name cannot be broken off:
+/// it runs on in tokio's pool for blocking work, which a runtime waits for when it is dropped
+/// ([`shutdown_background`](tokio::runtime::Runtime::shutdown_background) does not).
 #[derive(Clone)]
 pub struct Client {
     connector: Connector,
@@ -187,7 +190,7 @@ impl Client {
     /// Outside a tokio runtime that has its IO and time drivers; a connector of your own may do without the IO driver.
     pub async fn call<A: Action>(&self, action: &A) -> Result<Reply<A::Output>, Error> {
         let request = self.endpoint.request(action, &self.credentials(), self.now())?;
-        let response = self.exchange(A::NAME, None, request, self.timeout).await?;
+        let response = self.exchange(A::NAME, None, request, self.timeout, &AtomicBool::new(false)).await?;
         Ok(parse::<A>(&response)?)
     }
 
@@ -206,15 +209,16 @@ impl Client {
         self.skew.lock().unwrap_or_else(PoisonError::into_inner).correct(SystemTime::now().into())
     }
 
-    /// One attempt. Name and number are for those who watch.
+    /// One attempt, unless its run is stopped before it has a connection. Name and number are for those who watch.
     async fn exchange(
         &self,
         _action: &'static str,
         _number: Option<AttemptId>,
         request: Request<Vec<u8>>,
         timeout: Duration,
+        stopped: &AtomicBool,
     ) -> Result<Response<Vec<u8>>, Lost> {
-        let sending = self.send(request, timeout);
+        let sending = self.send(request, timeout, stopped);
         #[cfg(feature = "tracing")]
         let sending = trace::attempt(_action, self.endpoint.region(), _number, sending);
         sending.await
@@ -222,7 +226,12 @@ impl Client {
 
     /// Sends, and reads at most 1 MiB, or says how the request was lost. Nothing is sent twice, and no redirect is followed:
     /// there is nothing here that would do either.
-    async fn send(&self, mut request: Request<Vec<u8>>, timeout: Duration) -> Result<Response<Vec<u8>>, Lost> {
+    async fn send(
+        &self,
+        mut request: Request<Vec<u8>>,
+        timeout: Duration,
+        stopped: &AtomicBool,
+    ) -> Result<Response<Vec<u8>>, Lost> {
         let deadline = after(timeout);
         let uri = std::mem::take(request.uri_mut());
         *request.uri_mut() = uri.path_and_query().cloned().map(Uri::from).unwrap_or_default();
@@ -230,7 +239,10 @@ impl Client {
         request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
 
         let place = timeout_at(deadline, self.pool.place()).await.map_err(|_| Lost::unsent_in_time(&uri))?;
+        let may_go_on = || if stopped.load(Ordering::Relaxed) { Err(Lost::stopped(&uri)) } else { Ok(()) };
+        may_go_on()?;
         let mut connection = self.connection(&uri, deadline).await?;
+        may_go_on()?;
         let sent = SystemTime::now().into();
         let answer = connection.exchange(request, deadline).await.map_err(|failure| Lost::new(&uri, failure))?;
         let received = SystemTime::now().into();

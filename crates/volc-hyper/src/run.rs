@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::future::pending;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -65,8 +66,8 @@ impl Client {
     /// interrupt. [`Event::Intent`] comes before its attempt is sent: what `on` has written then is safe. While `on` is at
     /// work, nothing else of the run is.
     ///
-    /// Where `on` breaks, nothing more is sent, not even the attempt whose intent it was given. What is under way already is
-    /// waited for, and told.
+    /// Where `on` breaks, nothing more is sent: not the attempt whose intent it was given, nor one that still waits for a
+    /// connection. What was sent already is waited for, and told.
     ///
     /// # Errors
     ///
@@ -100,6 +101,8 @@ impl Client {
             Ok(_) => deletion.stop(BROKEN_OFF),
             Err(error) => deletion.stop(error),
         }
+        // What has no connection yet when the run is stopped does not leave any more.
+        let stopped = AtomicBool::new(false);
         let mut flights = FuturesUnordered::new();
         loop {
             let event = match deletion.step(started.elapsed()) {
@@ -113,7 +116,8 @@ impl Client {
                     } else {
                         match request {
                             Ok(request) => {
-                                flights.push(async move { (id, self.exchange(name, Some(id), request, timeout).await) });
+                                let stopped = &stopped;
+                                flights.push(async move { (id, self.exchange(name, Some(id), request, timeout, stopped).await) });
                                 None
                             }
                             Err(error) => deletion.lost(id, started.elapsed(), Fate::Unsent, chain(&error)),
@@ -121,6 +125,7 @@ impl Client {
                     }
                 }
                 Step::Wait(left) => {
+                    stopped.store(deletion.is_stopped(), Ordering::Relaxed);
                     let landing = async {
                         match flights.next().await {
                             Some(landed) => landed,
@@ -132,11 +137,14 @@ impl Client {
                         Err(_) => (left > TICK).then_some(Event::Wait { left: left.saturating_sub(TICK) }),
                     }
                 }
-                Step::Pending => match flights.next().await {
-                    Some(landed) => land(deletion, started.elapsed(), landed),
-                    // Only flights are waited for here, and there are none.
-                    None => break,
-                },
+                Step::Pending => {
+                    stopped.store(deletion.is_stopped(), Ordering::Relaxed);
+                    match flights.next().await {
+                        Some(landed) => land(deletion, started.elapsed(), landed),
+                        // Only flights are waited for here, and there are none.
+                        None => break,
+                    }
+                }
                 Step::Done => break,
             };
             if event.is_some_and(|event| !tell(&event)) {

@@ -1,6 +1,7 @@
 //! What is this client's own: the scenarios that it shares with the blocking one are in the workspace's `tests/transports.rs`.
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
+use std::convert::Infallible;
 use std::future::ready;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
@@ -12,8 +13,10 @@ use std::time::Duration;
 use http::Uri;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
+use tokio::io::{DuplexStream, duplex};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
+use tokio::time::timeout;
 use tower_service::Service;
 use volc_hyper::{Client, Error};
 use volc_proto::ecs::{Deletion, DescribeImages, Event, ImageId, Policy, Snapshots};
@@ -302,6 +305,58 @@ async fn a_run_that_is_broken_off_sends_nothing_more_and_tells_of_what_is_under_
     assert_eq!(report.attempts().len(), 2);
     assert_eq!(report.attempts()[1].fate, Some(Fate::Unsent));
     assert!(matches!(events.last(), Some(Event::Outcome(_))), "{events:?}");
+}
+
+#[tokio::test]
+async fn what_waits_for_a_connection_does_not_leave_after_a_break() {
+    let third_intent = |event: &Event, count: &mut usize| {
+        *count += usize::from(matches!(event, Event::Intent(_)));
+        *count == 3
+    };
+    let second_outcome = |event: &Event, count: &mut usize| {
+        *count += usize::from(matches!(event, Event::Outcome(_)));
+        *count == 2
+    };
+    // Attempts that nothing was done for yet, and attempts that wait for the only connection.
+    type Breaks = fn(&Event, &mut usize) -> bool;
+    for (connections, breaks, sent) in [(8, third_intent as Breaks, 1), (1, second_outcome, 2)] {
+        let server = patient();
+        let ids = (0..9).map(|n| ImageId::new(format!("image-{n}")).unwrap());
+        let policy = Policy { chunk: 1, in_flight: 4, ..Policy::default() };
+        let mut deletion = Deletion::new(ids, Snapshots::Keep, policy).unwrap();
+        let (client, mut count) = (client(&server).max_connections(connections), 0);
+        let report = client.run_with(&mut deletion, |event| {
+            Ok::<_, ()>(if breaks(event, &mut count) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        });
+        let report = report.await.unwrap();
+        assert_eq!(server.requests().len(), sent, "{report:?}");
+        let unsent = report.attempts().iter().filter(|attempt| attempt.fate == Some(Fate::Unsent)).count();
+        assert_eq!((report.attempts().len(), unsent > 0), (sent + unsent, true), "{report:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_has_ended_already_costs_no_time() {
+    #[derive(Clone)]
+    struct Ended;
+
+    impl Service<Uri> for Ended {
+        type Response = TokioIo<DuplexStream>;
+        type Error = Infallible;
+        type Future = std::future::Ready<Result<Self::Response, Infallible>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, _: Uri) -> Self::Future {
+            ready(Ok(TokioIo::new(duplex(64).0)))
+        }
+    }
+
+    let client = Client::with_connector(Ended, endpoint("https://ecs.example"), who()).timeout(10 * LIMIT);
+    let Error::Lost(lost) = timeout(LIMIT, client.call(&action())).await.unwrap().unwrap_err() else { panic!("it is lost") };
+    assert_eq!(lost.to_string(), "nothing was sent: expected a complete answer of `ecs.example`");
 }
 
 #[tokio::test]

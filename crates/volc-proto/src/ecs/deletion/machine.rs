@@ -298,6 +298,12 @@ impl Deletion {
         self.halt(Stop::Asked { why: why.to_string() });
     }
 
+    /// Whether the run was stopped, by [`stop`](Self::stop) or by itself. A driver that has attempts which still wait for a
+    /// connection keeps them back then, and calls them lost, with [`Fate::Unsent`](crate::Fate::Unsent).
+    pub fn is_stopped(&self) -> bool {
+        self.stopped.is_some()
+    }
+
     /// Whatever is under way was lost, and may have reached the service. Every driver calls it first: a driver that was
     /// dropped, or that panicked, leaves a deletion that says `Unclear` and can be run on.
     pub fn abandon(&mut self) {
