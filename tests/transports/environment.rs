@@ -88,12 +88,40 @@ fn a_tunnel() {
     assert!(server.heard() > 0);
 }
 
-/// The operating system's certificates are the only ones that can be set for a client of either adapter that is ready-made.
+/// Runs the test again with the server's authority among the operating system's: these are the only ones that can be set for
+/// a client of either adapter that is ready-made.
+#[cfg(target_os = "linux")]
+#[track_caller]
+fn again_trusting(server: &TlsServer, test: &str) {
+    let file = std::env::temp_dir().join(format!("volc-authority-{}-{test}.pem", std::process::id()));
+    std::fs::write(&file, &server.authority_pem).unwrap();
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.env("SSL_CERT_FILE", &file).env_remove("SSL_CERT_DIR");
+    run(command, test, &server.url());
+    std::fs::remove_file(file).unwrap();
+}
+
+/// The second answer may lie where neither the client library nor the system sees it: read off the socket, not yet decrypted.
+#[cfg(target_os = "linux")]
+#[test]
+fn two_answers_to_one_request_over_tls() {
+    const TIMES: usize = 100;
+    if let Ok(url) = std::env::var(URL) {
+        row_on(&READY, "TLS, two answers to one request", &Expected::Reply, "", |adapter| {
+            let client = adapter.trusting(Roots::System, endpoint(&url), GENEROUS);
+            assert!((1..TIMES).all(|_| client.call().is_ok()), "{}", adapter.name);
+            Seen { outcome: client.call(), heard: 0 }
+        });
+        return;
+    }
+    let server = TlsServer::answering_twice();
+    again_trusting(&server, "two_answers_to_one_request_over_tls");
+    assert_eq!(server.server.connections(), READY.len() * TIMES, "an answer was taken for that to the next request");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_second_connection_resumes_the_session_of_the_first() {
-    use std::fs;
-
     use rustls::HandshakeKind;
     use rustls::version::{TLS12, TLS13};
 
@@ -108,12 +136,7 @@ fn a_second_connection_resumes_the_session_of_the_first() {
     }
     for version in [&TLS12, &TLS13] {
         let server = TlsServer::speaking(&[version], "127.0.0.1", 2100);
-        let file = std::env::temp_dir().join(format!("volc-authority-{}.pem", std::process::id()));
-        fs::write(&file, &server.authority_pem).unwrap();
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command.env("SSL_CERT_FILE", &file).env_remove("SSL_CERT_DIR");
-        run(command, test, &server.url());
-        fs::remove_file(file).unwrap();
+        again_trusting(&server, test);
         let (full, resumed) = (HandshakeKind::Full, HandshakeKind::Resumed);
         assert_eq!(server.handshakes(), [full, resumed, full, resumed], "{:?}", version.version);
     }

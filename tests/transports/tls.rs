@@ -1,6 +1,7 @@
 //! Certificates that are not to be trusted, and ports that do not speak TLS.
 
 use std::io::{Read, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
@@ -31,6 +32,40 @@ impl TlsServer {
     }
 
     pub(crate) fn speaking(versions: &[&'static SupportedProtocolVersion], name: &str, last_year: i32) -> Self {
+        Self::serving(versions, name, last_year, serve)
+    }
+
+    /// A server that answers each request twice, in two records that lie in one piece, of lengths that vary from one connection
+    /// to the next: the second answer may end wherever a client reads to.
+    pub(crate) fn answering_twice() -> Self {
+        let connections = AtomicUsize::new(0);
+        Self::serving(ALL_VERSIONS, "127.0.0.1", 2100, move |connection, config, _, _| {
+            let padding = 3_500 + 100 * (connections.fetch_add(1, Ordering::Relaxed) % 48);
+            let mut tls = ServerConnection::new(config).unwrap();
+            let mut bytes = [0; 4096];
+            while let Ok(1..) = Stream::new(&mut tls, connection).read(&mut bytes) {
+                for padding in [padding, 0] {
+                    let body = format!("{BODY}{}", " ".repeat(padding));
+                    let headers = format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
+                    tls.writer().write_all(answer("200 OK", &headers, &body).as_bytes()).unwrap();
+                }
+                let mut records = Vec::new();
+                while tls.wants_write() {
+                    tls.write_tls(&mut records).unwrap();
+                }
+                if connection.write_all(&records).is_err() {
+                    return;
+                }
+            }
+        })
+    }
+
+    fn serving(
+        versions: &[&'static SupportedProtocolVersion],
+        name: &str,
+        last_year: i32,
+        serve: impl Fn(&mut Connection, Arc<ServerConfig>, &Mutex<Vec<u8>>, &Mutex<Vec<HandshakeKind>>) + Send + Sync + 'static,
+    ) -> Self {
         let mut authority = CertificateParams::default();
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();

@@ -11,9 +11,11 @@ use ureq::config::Config;
 use ureq::http::Uri;
 // ureq may change these in a minor version, which is why the workspace holds it to one.
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{ConnectionDetails, Connector, DefaultConnector, NextTimeout, Transport};
+use ureq::unversioned::transport::{
+    ConnectProxyConnector, ConnectionDetails, Connector, NextTimeout, RustlsConnector, SocksConnector, TcpConnector, Transport,
+};
 
-use crate::guard::{Guarded, within};
+use crate::guard::{Checked, Guarded, within};
 
 /// An agent whose errors carry the mark, and whose connections are [guarded](crate::guard).
 pub(crate) fn agent(config: Config) -> ureq::Agent {
@@ -21,7 +23,21 @@ pub(crate) fn agent(config: Config) -> ureq::Agent {
 }
 
 fn resolving(config: Config, resolver: impl Resolver) -> ureq::Agent {
-    ureq::Agent::with_parts(config, Marking { connector: DefaultConnector::default(), resolver }, Later)
+    // As ureq's own, with a look at what lies between TLS and the socket.
+    let socket = ().chain(SocksConnector::default()).chain(ConnectProxyConnector::default()).chain(TcpConnector::default());
+    let connector = socket.chain(Checking).chain(RustlsConnector::default());
+    ureq::Agent::with_parts(config, Marking { connector, resolver }, Later)
+}
+
+#[derive(Debug)]
+struct Checking;
+
+impl<In: Transport> Connector<In> for Checking {
+    type Out = Checked<In>;
+
+    fn connect(&self, _: &ConnectionDetails<'_>, chained: Option<In>) -> Result<Option<Self::Out>, ureq::Error> {
+        Ok(chained.map(Checked))
+    }
 }
 
 /// The error and whether it bears the mark, which is taken off.
@@ -70,12 +86,12 @@ impl Resolver for Later {
 }
 
 #[derive(Debug)]
-struct Marking<R> {
-    connector: DefaultConnector,
+struct Marking<C, R> {
+    connector: C,
     resolver: R,
 }
 
-impl<R: Resolver> Marking<R> {
+impl<C: Connector, R: Resolver> Marking<C, R> {
     /// The addresses of the host, where this machine connects to it and does not have them: of a proxy it does, and a proxy
     /// mostly looks for itself.
     fn look_up(&self, details: &ConnectionDetails<'_>) -> Result<Option<ResolvedSocketAddrs>, ureq::Error> {
@@ -87,7 +103,7 @@ impl<R: Resolver> Marking<R> {
         self.resolver.resolve(uri, config, details.timeout).map(Some)
     }
 
-    fn open(&self, details: &ConnectionDetails<'_>) -> Result<Option<Box<dyn Transport>>, ureq::Error> {
+    fn open(&self, details: &ConnectionDetails<'_>) -> Result<Option<C::Out>, ureq::Error> {
         let (addrs, now) = match self.look_up(details)? {
             Some(found) => (found, (details.current_time)()),
             None => (details.addrs.clone(), details.now),
@@ -110,12 +126,12 @@ impl<R: Resolver> Marking<R> {
     }
 }
 
-impl<R: Resolver> Connector for Marking<R> {
+impl<C: Connector, R: Resolver> Connector for Marking<C, R> {
     type Out = Box<dyn Transport>;
 
     fn connect(&self, details: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<Self::Out>, ureq::Error> {
         let transport = self.open(details).map_err(mark)?;
-        Ok(transport.map(|transport| Box::new(Guarded(transport)) as Self::Out))
+        Ok(transport.map(|transport| Box::new(Guarded(Box::new(transport))) as Self::Out))
     }
 }
 

@@ -5,6 +5,8 @@
 //!
 //! While it waits for a proxy's tunnel, ureq starts the time anew with every byte that arrives. So the connection ends the
 //! waiting at the request's deadline.
+//!
+//! Where it looks whether a connection can be used again, it does not look between TLS and the socket. So that is looked at too.
 
 use std::cell::RefCell;
 use std::mem;
@@ -96,6 +98,33 @@ impl Transport for Guarded {
 
     fn is_open(&mut self) -> bool {
         self.0.is_open()
+    }
+
+    fn is_tls(&self) -> bool {
+        self.0.is_tls()
+    }
+}
+
+/// Below TLS: counts as closed while there are bytes that were read off the socket and that nobody took. They belong to no
+/// request that is to come.
+#[derive(Debug)]
+pub(crate) struct Checked<T>(pub(crate) T);
+
+impl<T: Transport> Transport for Checked<T> {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        self.0.buffers()
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
+        self.0.transmit_output(amount, timeout)
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
+        self.0.await_input(timeout)
+    }
+
+    fn is_open(&mut self) -> bool {
+        self.0.buffers().input().is_empty() && self.0.is_open()
     }
 
     fn is_tls(&self) -> bool {

@@ -78,6 +78,7 @@ impl Client {
     /// - TLS verifies.
     /// - ureq's log at the level `trace` goes nowhere: it shows the session token and the signature, which [`new`](Self::new)
     ///   keeps from it.
+    /// - No server answers a request twice over TLS: the second answer could be taken for that to the next request.
     /// - A proxy answers at once: byte by byte, it could hold a call beyond its time, which [`new`](Self::new) does not let it.
     ///
     /// Fewer errors prove [`Fate::Unsent`](volc_proto::Fate::Unsent) than with [`new`](Self::new), whose agent tells apart
