@@ -67,6 +67,7 @@ fn a_look_under_way_at_the_deadline_stops_nothing() {
     story.answer(&sent, all(&sent.images, None));
     let look = story.send();
     story.now += 61 * SECOND;
+    assert!(!story.is_done());
     story.answer(&look, Answer::Lost);
     assert!(story.is_done());
     assert_eq!(story.deletion.report().stopped(), None, "all that was to be deleted was asked for");
@@ -75,14 +76,16 @@ fn a_look_under_way_at_the_deadline_stops_nothing() {
 #[test]
 fn an_image_that_has_to_stay_alone_keeps_no_other_from_being_sent() {
     let mut story = Story::new(3, Policy { chunk: 2, ..Policy::default() });
-    let report = story.run(|sent| match sent.id.to_string().as_str() {
-        "1" => refused(400, "InvalidArgument"),
-        "2" => page(500, ""),
-        _ => all(&sent.images, None),
-    });
+    for answer in [refused(400, "InvalidArgument"), page(500, ""), page(200, "")] {
+        let sent = story.send();
+        story.answer(&sent, answer);
+    }
+    // Both that have to stay alone may be sent by now.
+    story.now += 60 * SECOND;
+    let report = story.run(|sent| all(&sent.images, None));
     let all = ids(3);
     let sent: Vec<&[ImageId]> = story.sent.iter().map(|sent| sent.images.as_slice()).collect();
-    assert_eq!(sent, [&all[..2], &all[..1], &all[1..2], &all[2..], &all[..1]]);
+    assert_eq!(sent, [&all[..2], &all[..1], &all[1..2], &all[2..], &all[..1], &all[1..2]]);
     assert_eq!(report.counts().gone, 3);
 }
 
@@ -92,6 +95,11 @@ fn a_wait_beyond_the_deadline_stops_the_run() {
     let mut story = Story::new(2, policy);
     let report = story.run(|_| with_retry_after(page(429, ""), "41"));
     assert_eq!((story.sent.len(), report.stopped()), (1, Some(&Stop::Wait { seconds: 41 })));
+    let policy = Policy { deadline: Some(50 * SECOND), attempt_timeout: 10 * SECOND, chunk: 1, ..Policy::default() };
+    let mut story = Story::new(2, policy);
+    let first = story.send();
+    story.answer(&first, with_retry_after(page(429, ""), "40"));
+    assert_eq!(story.send().at, 40 * SECOND, "there is just time for one more");
 }
 
 #[test]
