@@ -61,13 +61,16 @@ fn a_failure_holds_the_other_images_back_as_well() {
 
 #[test]
 fn a_look_under_way_at_the_deadline_stops_nothing() {
-    let policy = Policy { verify: Verify::All, deadline: Some(60 * SECOND), ..Policy::default() };
-    let mut story = Story::new(1, policy);
-    let sent = story.send();
-    story.answer(&sent, all(&sent.images, None));
+    let policy = Policy { verify: Verify::All, deadline: Some(60 * SECOND), in_flight: 2, ..Policy::default() };
+    // Two looks.
+    let mut story = Story::new(101, policy);
+    for _ in 0..2 {
+        let sent = story.send();
+        story.answer(&sent, all(&sent.images, None));
+    }
     let look = story.send();
     story.now += 61 * SECOND;
-    assert!(!story.is_done());
+    assert!(story.try_send().is_none() && !story.is_done());
     story.answer(&look, Answer::Lost);
     assert!(story.is_done());
     assert_eq!(story.deletion.report().stopped(), None, "all that was to be deleted was asked for");
