@@ -102,6 +102,7 @@ pub(crate) fn delete(
         }
     }
 
+    // The answers to what was looked at have told the service's time.
     plan.now = client.now();
 
     let decision = decide(arguments, &plan, streams)?;

@@ -66,8 +66,7 @@ pub(crate) fn of<A: Action>(response: &Response<impl AsRef<[u8]>>, asked: &[&Ima
 const UNKNOWN_WAIT: Duration = Duration::from_secs(60 * 60);
 
 /// How long the answer asks to wait, whatever its status. A date is compared with the answer's own `Date`: the core has no
-/// clock, and ours may be wrong. Of several the longest
-/// counts; one that cannot be understood is none.
+/// clock, and ours may be wrong. Of several the longest counts; one that cannot be understood is none.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let date = headers.get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
     let wait = |value: &HeaderValue| {
